@@ -36,10 +36,12 @@ class AssetLooked:
     """What a target has of one asset, and what is to be done."""
 
     asset: Asset
-    """As it is to be there, but for references and its lineage."""
+    """Of the source."""
     there: AssetKey
     step: AssetStep
     found: Asset | None = None
+    update: Asset | None = None
+    """What is found, with the values that it is to have."""
 
 
 @dataclass(slots=True)
@@ -87,8 +89,9 @@ class AssetLooks:
     def _of_ours(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
         sent = receipt.fields if receipt and receipt.state in THERE else {}
         update = as_edited(asset, found, sent)
-        step = AssetStep.KEEP if changeable(update) == changeable(found) else AssetStep.UPDATE
-        return AssetLooked(asset=update if step is AssetStep.UPDATE else asset, there=found.key, step=step, found=found)
+        if changeable(update) == changeable(found):
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found)
+        return AssetLooked(asset=asset, there=found.key, step=AssetStep.UPDATE, found=found, update=update)
 
     async def _found(self, asset: Asset, there: AssetKey, wanted: object) -> Asset | None:
         """Of what was made for one job only, the service chose the name: an equal one is the same."""

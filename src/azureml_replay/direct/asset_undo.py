@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
@@ -11,7 +10,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import ServiceError, noted
 from azureml_replay.planning.assets import changeable, is_made_from
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
+from azureml_replay.workspace.asset import Asset, AssetKind, digest_of
 from azureml_replay.workspace.assets import AssetTarget
 
 AT_ONCE = 8
@@ -55,14 +54,7 @@ class AssetUndo:
         if why := self._why_not(receipt, there):
             self.left.append(f"{receipt.there}: {why}")
             return
-        asset = self.archive.asset(receipt.key)
-        if asset is None:
-            return
-        names: Mapping[AssetKey, AssetKey] = {**self.ledger.asset_names(), receipt.key: receipt.there}
-        taken = replace(there, archived=True)
-        same = {"tags": there.tags, "properties": there.properties, "description": there.description}
-        body = replace(asset, archived=True, stage=taken.stage, run=there.run, **same)  # type: ignore[arg-type]  # fields
-        answer = await self.target.put_asset(body, names)
+        answer = await self.target.put_asset(replace(there, archived=True), {})
         self._note(receipt, answer)
         self.count += 1
 

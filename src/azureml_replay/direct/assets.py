@@ -34,6 +34,8 @@ from azureml_replay.workspace.target import Refused, Target
 NAMES_AT_ONCE = 8
 AFTER_RUNS = frozenset({AssetKind.MODEL})
 """Kinds whose bytes usually are files of runs."""
+CONTRADICTS = 409
+"""The status with which what is there already is kept."""
 UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
 RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
 COPIED = "the target keeps a copy of its bytes at another place"
@@ -59,6 +61,8 @@ class AssetSender:
     looks: AssetLooks = field(init=False)
     by_key: dict[AssetKey, PlannedAsset] = field(init=False)
     found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
+    to_archive: list[tuple[AssetLooked, Asset]] = field(default_factory=list)
+    """What was made, as answered, and is archived in the source."""
 
     def __post_init__(self) -> None:
         self.by_key = {one.key: one for one in self.planned}
@@ -97,8 +101,7 @@ class AssetSender:
     async def after_runs(self) -> None:
         """Send models, then archive what is archived in the source."""
         await self._send([one for one in self.planned if one.key.kind in AFTER_RUNS])
-        archived = [one for one in self.found.values() if one.asset.archived and self._awaits_its_flag(one.asset.key)]
-        await for_each(archived, self._archive_one, min(self.width, NAMES_AT_ONCE))
+        await for_each(self.to_archive, self._archive_one, min(self.width, NAMES_AT_ONCE))
 
     async def _send(self, planned: Iterable[PlannedAsset]) -> None:
         """Names side by side, but components, which refer to each other, one by one in their order."""
@@ -155,17 +158,15 @@ class AssetSender:
             self._fail(one.asset.key, why)
             return
         self._note(one, AssetState.SENDING, one.found)
-        wanted = self._as_sent(one)
         try:
-            answer = await self.target.put_asset(
-                replace(wanted, archived=wanted.archived and one.step is AssetStep.UPDATE), self._names(one)
-            )
-        except ServiceError as error:
-            if not (refused := _refused(error)):
+            answer = await self._put_asset(one)
+        except Rejected as error:
+            refused = Refused.of(error)
+            if not (refused.of_item or refused.status == CONTRADICTS):
                 raise
-            self._refuse(one, refused)
+            self._refuse(one, refused.reason)
             return
-        self._believe(one, wanted, answer)
+        self._believe(one, answer)
         made, updated = int(one.step is AssetStep.MAKE), int(one.step is AssetStep.UPDATE)
         self.sent = replace(
             self.sent,
@@ -175,19 +176,29 @@ class AssetSender:
             bytes=self.sent.bytes + size,
         )
 
-    def _believe(self, one: AssetLooked, wanted: Asset, answer: Asset) -> None:
+    async def _put_asset(self, one: AssetLooked) -> Asset:
+        """What is there already keeps its content, which may lie elsewhere than it was sent to."""
+        if one.update is not None:
+            return await self.target.put_asset(one.update, {})
+        signed = signed_asset(one.asset, self.archive.source)
+        wanted = replace(signed, run=self._run_there(one.asset), archived=False)
+        return await self.target.put_asset(wanted, self._names(one))
+
+    def _believe(self, one: AssetLooked, answer: Asset) -> None:
         """What was answered is what is there."""
         told = with_names(one.asset.content, self.looks.names)
         if answer.key != one.there:
             self.looks.names[one.asset.key] = answer.key
         one = replace(one, there=answer.key)
-        if answer.content != told and answer.key.kind is not AssetKind.MODEL and not answer.hidden:
+        may_differ = answer.key.kind is AssetKind.MODEL or answer.hidden
+        if answer.content != told and not may_differ:
             self._refuse(one, OTHERWISE)
             return
-        waits = wanted.archived and not answer.archived
+        waits = one.update is None and one.asset.archived and not answer.archived
         state = AssetState.SENDING if waits else AssetState.SENT
         self._note(one, state, answer, detail=self._detail(one, answer))
-        self.found[one.asset.key] = one
+        if waits:
+            self.to_archive.append((one, answer))
 
     def _detail(self, one: AssetLooked, answer: Asset | None) -> str | None:
         """What the target does not keep of it."""
@@ -200,24 +211,16 @@ class AssetSender:
             return UNLINKED.format(one.asset.run)
         return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
 
-    def _as_sent(self, one: AssetLooked) -> Asset:
-        """With its lineage, and the run that stands for the one that made it."""
-        signed = one.asset if one.step is AssetStep.UPDATE else signed_asset(one.asset, self.archive.source)
-        return replace(signed, run=self._run_there(one.asset))
-
     def _run_there(self, asset: Asset) -> RunId | None:
         return self.ledger.stands_for(asset.run) if asset.run else None
 
     def _names(self, one: AssetLooked) -> dict[AssetKey, AssetKey]:
         return {**self.looks.names, one.asset.key: one.there}
 
-    def _awaits_its_flag(self, key: AssetKey) -> bool:
-        receipt = self.receipts.get(key)
-        return receipt is not None and receipt.state is AssetState.SENDING and receipt.answered is not None
-
-    async def _archive_one(self, one: AssetLooked) -> None:
+    async def _archive_one(self, waiting: tuple[AssetLooked, Asset]) -> None:
+        one, made = waiting
         try:
-            answer = await self.target.put_asset(self._as_sent(one), self._names(one))
+            answer = await self.target.put_asset(replace(made, archived=True), {})
         except ServiceError as error:
             self._fail(one.asset.key, noted(error, str(one.asset.key)), error.remedy)
             return
@@ -251,12 +254,6 @@ class AssetSender:
         self.sent = replace(self.sent, failed=(*self.sent.failed, (str(key), why)))
         self.remedies.append(remedy)
         self.progress.say(f"{key} is not there yet: {why}")
-
-
-def _refused(error: ServiceError) -> str:
-    """The words of a refusal that is about this asset; empty where another call may fare better."""
-    refused = Refused.of(error) if isinstance(error, Rejected) else None
-    return refused.reason if refused and (refused.of_item or refused.status == 409) else ""
 
 
 def asset_sender(

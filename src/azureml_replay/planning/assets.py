@@ -126,7 +126,7 @@ def changeable(asset: Asset) -> Mapping[str, Json]:
 
 
 def as_edited(wanted: Asset, there: Asset, sent: Mapping[str, Json]) -> Asset:
-    """What to write over an asset of ours: the source's values, but where the target's were edited since.
+    """The target's asset with the source's values, but where its own were edited since; its content is its own.
 
     `sent`: its values when it was written last.
     """
@@ -136,9 +136,8 @@ def as_edited(wanted: Asset, there: Asset, sent: Mapping[str, Json]) -> Asset:
     tags = {name: value for name, value in wanted.tags.items() if f"tag {name}" not in edited}
     tags |= {name: value for name, value in there.tags.items() if f"tag {name}" in edited}
     return replace(
-        wanted,
+        there,
         tags=tags,
-        properties=there.properties,
         description=there.description if "description" in edited else wanted.description,
         stage=there.stage if "stage" in edited else wanted.stage,
         archived=there.archived if "archived" in edited else wanted.archived,
