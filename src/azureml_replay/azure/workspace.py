@@ -141,7 +141,7 @@ class AzureWorkspace:
         self._files = Files(self._artifacts, self._storage)
         self._tracked = TrackedRuns(self._history, self._tracking)
         self._code = Code(arm, self._storage, api, arm_id, scope)
-        self._assets = Assets(arm, config.ref, places, self._storage, self._files)
+        self._assets = Assets(arm, config.ref, places, self._files)
         self._leases = WorkspaceLeases(self._history, self._tracked, self._storage)
         self.submitter = AzureSubmitter(sender, config, api, storage=self._storage, files=self._files)
 

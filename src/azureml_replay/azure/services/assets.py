@@ -9,9 +9,9 @@ from urllib.parse import quote, urlsplit
 from azureml_replay.azure.place import names_of
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.storage.files import Files
-from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.wire import decode_assets, encode_assets
 from azureml_replay.azure.wire.naming import SEGMENTS, Scope, uses
+from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Job, Location, RunDetails, StoredFile
@@ -29,10 +29,10 @@ _ALL = "&listViewType=All"
 class Assets:
     """Models, environments, data, components and codes of one workspace."""
 
-    def __init__(self, arm: Arm, ref: Place, places: DataPlane, storage: Storage, files: Files) -> None:
+    def __init__(self, arm: Arm, ref: Place, places: DataPlane, files: Files) -> None:
         """Asks nothing yet."""
         subscription, group, workspace = names_of(ref)
-        self._arm, self._storage, self._files = arm, storage, files
+        self._arm, self._storage, self._index, self._files = arm, files.storage, files.artifacts, files
         self._scope = Scope(
             subscription=subscription, group=group, workspace=workspace, guid=places.guid, region=places.region
         )
@@ -84,7 +84,9 @@ class Assets:
             yield [one for one in page if _is_at(one.location.path, place.path)]
 
     async def put_file(self, place: Location, file: PutFile) -> None:
-        """Write one file."""
+        """Write one file; in the artifact store its entry in the index comes first, as for files of runs."""
+        if place.datastore == ARTIFACT_STORE:
+            await self._index.register_upload(place)
         await self._files.write(await self._storage.writable(place), file, place)
 
     async def _read(self, document: Document, key: AssetKey) -> Asset:
