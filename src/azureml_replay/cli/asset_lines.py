@@ -19,7 +19,7 @@ SHOWN = 20
 
 def planned_assets(plan: AssetPlan | None) -> tuple[Branch, ...]:
     """What becomes of what runs refer to, kind by kind; nothing where there is none of it."""
-    if plan is None or not (plan.kinds or plan.outside or plan.omitted):
+    if plan is None or not (plan.kinds or plan.omitted):
         return ()
     kinds = [Branch(f"{kind}: {_fates(fates)}") for kind, fates in plan.kinds.items()]
     own = [Branch(f"{counted(plan.files, 'file')} of theirs, {amount('bytes', plan.bytes)}")] if plan.files else []
