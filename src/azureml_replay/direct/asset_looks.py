@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from azureml_replay.archive.asset_receipts import THERE, AssetReceipt
+from azureml_replay.archive.asset_receipts import AssetReceipt
 from azureml_replay.direct.options import AssetConflict
 from azureml_replay.planning.assets import PlannedAsset, as_edited, changeable, is_made_from
 from azureml_replay.workers import for_each
@@ -87,7 +87,7 @@ class AssetLooks:
         return await self._in_the_way(asset, found)
 
     def _of_ours(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
-        sent = receipt.fields if receipt and receipt.state in THERE else {}
+        sent = receipt.fields if receipt else {}
         update = as_edited(asset, found, sent)
         if changeable(update) == changeable(found):
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found)

@@ -7,7 +7,7 @@ was written last. What is archived is archived once all of it is there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -19,7 +19,7 @@ from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import RunId
+from azureml_replay.model import Json, RunId
 from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
@@ -68,7 +68,7 @@ class AssetSender:
         self.by_key = {one.key: one for one in self.planned}
         self.receipts = self.ledger.asset_receipts()
         source = self.archive.source
-        self.looks = AssetLooks(self.target, source, self.receipts, self.on_conflict, self.ledger.asset_names())
+        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.ledger.asset_names())
 
     async def look(self) -> None:
         """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
@@ -236,10 +236,20 @@ class AssetSender:
             there=one.there,
             planned=digest_of_asset(asset),
             answered=digest_of(answer.content) if answer else None,
-            fields=answer.fields if answer else {},
+            fields=self._sent_fields(one, answer) if answer else {},
             detail=detail,
         )
         self._put(receipt)
+
+    def _sent_fields(self, one: AssetLooked, answer: Asset) -> Mapping[str, Json]:
+        """What is there by our doing: where somebody's edit stays, what was sent before it, so that it shows as one."""
+        before = self.looks.receipts.get(one.asset.key)
+        if before is None or not before.fields or one.found is None:
+            return answer.fields
+        now, found, sent = answer.fields, one.found.fields, before.fields
+        theirs = {name for name in now.keys() | sent.keys() if now.get(name) == found.get(name) != sent.get(name)}
+        ours = {name: value for name, value in now.items() if name not in theirs}
+        return ours | {name: sent[name] for name in theirs & sent.keys()}
 
     def _put(self, receipt: AssetReceipt) -> None:
         self.ledger.put_asset_receipt(receipt)
