@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import Self
 
 from azureml_replay import redact
-from azureml_replay.archive.assets import AssetContents
 from azureml_replay.archive.checking import Checking
 from azureml_replay.archive.content import Content
 from azureml_replay.archive.database import connected, now, storable
@@ -58,7 +57,6 @@ class Archive(
     Examinations,
     OlderDigests,
     Timeline,
-    AssetContents,
 ):
     """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 

@@ -134,6 +134,21 @@ class AssetContents(Documents):
         sql = "select place, text, kind, name, version, outside from asset_ref where owner = 'run' and whose = ?"
         return [AssetUse(place, text, *told_by(*cells)) for place, text, *cells in self._all(sql, (run,))]
 
+    def carried_outputs(self, runs: Sequence[str]) -> dict[str, frozenset[str]]:
+        """Run -> its named outputs that are assets here whose bytes belong to them: these are carried as such."""
+        rows = self._among(
+            "select whose, place, a.kind, a.name, a.version, redacted, a.unknown, record from asset_ref r "
+            "join asset a on a.kind = r.kind and a.name = r.name and a.version = r.version "
+            "where owner = 'run' and place glob 'outputs.*' and whose in",
+            runs,
+        )
+        found: dict[str, set[str]] = {}
+        for whose, place, *row in rows:
+            asset = self._asset(*row)
+            if asset.output is not None and asset.owns_bytes:
+                found.setdefault(whose, set()).add(place.removeprefix("outputs.").removesuffix(".uri"))
+        return {run: frozenset(names) for run, names in found.items()}
+
     def runs_that_use(self, key: AssetKey) -> list[RunId]:
         """The selected runs that name an asset, by id."""
         sql = """

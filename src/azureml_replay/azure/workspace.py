@@ -31,7 +31,7 @@ from azureml_replay.azure.storage.listing import StoredListing
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.azure.wire import encode
-from azureml_replay.azure.wire.encode_assets import OWN, place_there
+from azureml_replay.azure.wire.encode_assets import place_there
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
 from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.errors import Rejected, Unavailable
@@ -367,7 +367,7 @@ class AzureWorkspace:
 
     def asset_place(self, asset: Asset) -> Location | None:
         """Where the bytes of an asset are to lie here; of data nowhere: they stay."""
-        return place_there(asset) if asset.key.kind in OWN else None
+        return place_there(asset) if asset.owns_bytes else None
 
     async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
         """Make an asset of another workspace; as answered."""

@@ -38,7 +38,7 @@ class AssetFiles:
         if asset.files_of is not None and not listed:
             why, files, size = await self._of_run(asset, place), 0, 0
         else:
-            why, files, size = await self._copied(asset.place, place, listed)
+            why, files, size = await self._copied(asset.place, place, listed, optional=asset.output is not None)
         self.done[asset.place] = why
         return why, files, size
 
@@ -55,9 +55,11 @@ class AssetFiles:
             return f"run {run} has no files there"
         return f"{counted(len(absent), 'file')} of run {run} are not in the target: {absent[0]}" if absent else ""
 
-    async def _copied(self, base: Location, place: Location, listed: list[StoredFile]) -> tuple[str, int, int]:
-        """Copied where they are not there; another file in their place is left alone."""
-        if not listed:
+    async def _copied(
+        self, base: Location, place: Location, listed: list[StoredFile], *, optional: bool
+    ) -> tuple[str, int, int]:
+        """Copied where they are not there; another file in their place is left alone. An output may be empty."""
+        if not listed and not optional:
             return "no file of it is in the source's storage", 0, 0
         there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
         due: list[tuple[StoredFile, Location]] = []

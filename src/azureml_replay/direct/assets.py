@@ -96,11 +96,11 @@ class AssetSender:
 
     async def before_runs(self) -> None:
         """Send what runs may refer to."""
-        await self._send([one for one in self.planned if one.key.kind not in AFTER_RUNS])
+        await self._send([one for one in self.planned if not _after_runs(one)])
 
     async def after_runs(self) -> None:
         """Send models, then archive what is archived in the source."""
-        await self._send([one for one in self.planned if one.key.kind in AFTER_RUNS])
+        await self._send([one for one in self.planned if _after_runs(one)])
         await for_each(self.to_archive, self._archive_one, min(self.width, NAMES_AT_ONCE))
 
     async def _send(self, planned: Iterable[PlannedAsset]) -> None:
@@ -153,6 +153,9 @@ class AssetSender:
 
     async def _make(self, one: AssetLooked) -> None:
         """Bytes first: an asset whose bytes are not there is worse than none."""
+        if one.asset.output is not None and self._run_there(one.asset) is None:
+            self._fail(one.asset.key, f"run {one.asset.run}, whose output it is, is not there yet")
+            return
         why, files, size = await self.files.bring(one.asset)
         if why:
             self._fail(one.asset.key, why)
@@ -266,6 +269,10 @@ class AssetSender:
         self.progress.say(f"{key} is not there yet: {why}")
 
 
+def _after_runs(one: PlannedAsset) -> bool:
+    return one.key.kind in AFTER_RUNS or one.asset.output is not None
+
+
 def asset_sender(
     archive: Archive,
     ledger: TargetLedger,
@@ -279,7 +286,7 @@ def asset_sender(
 ) -> AssetSender:
     """The sender of what a replay's runs refer to. Without anything chosen, or to be made there, it does nothing."""
     there = target if takes_assets(target) else None
-    planned = asset_plan(archive, ledger, selection, options.assets, there.asset_kinds) if there else []
+    planned = asset_plan(archive, ledger, selection, options, there.asset_kinds) if there else []
     into = cast("AssetTarget", target)
     files = AssetFiles(archive, ledger, Supply(archive, source), into)
     return AssetSender(archive, ledger, into, files, planned, options.on_asset_conflict, width, progress)

@@ -103,7 +103,7 @@ async def _replay(
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
     planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
-    planned.assets = figures(archive, ledger, selection, options.assets)
+    planned.assets = figures(archive, ledger, selection, options)
     told(planned)
     expect(planned.left, progress)
     assets = asset_sender(

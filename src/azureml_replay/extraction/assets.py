@@ -21,8 +21,6 @@ from azureml_replay.workspace.source import Source
 
 NAMES_AT_ONCE = 8
 GONE = "the workspace has none of that name and version"
-_OWN_BYTES = frozenset({AssetKind.CODE, AssetKind.ENVIRONMENT, AssetKind.MODEL})
-"""Kinds whose bytes belong to them; those of data are somebody's, and are not listed."""
 _NEVER_CHANGES = frozenset({AssetKind.CODE})
 """Kinds that are read once."""
 
@@ -146,7 +144,7 @@ class AssetBringer:
         return [
             asset
             for asset in self.archive.assets()
-            if asset.key.kind in _OWN_BYTES
+            if asset.owns_bytes
             and asset.place is not None
             and asset.files_of not in runs
             and (asset.key in self.brought or asset.key not in known)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
@@ -18,9 +20,28 @@ from azureml_replay.planning.assets import (
     planned_assets,
     summarized,
 )
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind
+
+NO_FILES = "left out (--no-artifacts)"
+
+
+class Carried(Protocol):
+    """What of a replay's options says which assets are made."""
+
+    @property
+    def assets(self) -> AssetChoice:
+        """By who names them, and by kind."""
+        ...
+
+    @property
+    def files(self) -> FileChoice:
+        """Named outputs of runs are files of theirs."""
+        ...
+
 
 _FATES = {
     AssetState.SENT: AssetFate.THERE,
@@ -34,21 +55,36 @@ def asset_plan(
     archive: Archive,
     ledger: TargetLedger | None,
     selection: Selection,
-    choice: AssetChoice,
+    options: Carried,
     known: frozenset[AssetKind] = frozenset(IN_ORDER),
 ) -> list[PlannedAsset]:
     """The chosen assets in the order of creation, each with what the ledger says became of it. Asks nobody."""
-    if choice.none:
-        return []
+    choice = options.assets
     held = {asset.key: asset for asset in archive.assets()}
+    if not held:
+        return []
     wanted = frozenset(held) if choice.scope is AssetScope.ALL else led_to(archive, selection, held)
     receipts = ledger.asset_receipts() if ledger else {}
     totals = archive.asset_totals()
-    found = []
+    found = [*_outputs_left(held, wanted, choice)]
     for one in planned_assets(held.values(), choice, wanted, known):
         files, size = totals.get(one.key, (0, 0))
-        found.append(_as_known(replace(one, files=files, bytes=size), receipts.get(one.key)))
+        whole = replace(one, files=files, bytes=size)
+        if one.asset.output is not None and not options.files.artifacts:
+            found.append(replace(whole, fate=AssetFate.OMITTED, reason=NO_FILES))
+        else:
+            found.append(_as_known(whole, receipts.get(one.key)))
     return found
+
+
+def _outputs_left(
+    held: Mapping[AssetKey, Asset], wanted: frozenset[AssetKey], choice: AssetChoice
+) -> Iterator[PlannedAsset]:
+    """Named outputs that the archive knows, and that this choice does not take."""
+    if choice.none or AssetKind.DATA not in choice.kinds:
+        for key in sorted(wanted):
+            if held[key].output is not None and held[key].owns_bytes:
+                yield PlannedAsset(asset=held[key], fate=AssetFate.OMITTED, reason=NAMED_OUTPUT)
 
 
 def _as_known(one: PlannedAsset, receipt: AssetReceipt | None) -> PlannedAsset:
@@ -67,16 +103,15 @@ def led_to(archive: Archive, selection: Selection, held: dict[AssetKey, Asset]) 
     else:
         named = [use.key for run in runs for use in archive.asset_uses(run) if use.key]
     made = [asset.key for asset in held.values() if asset.run in runs or asset.files_of in runs]
-    return closure([*named, *made], held)
+    return closure([*named, *made], held) & held.keys()
 
 
-def figures(
-    archive: Archive, ledger: TargetLedger | None, selection: Selection, choice: AssetChoice
-) -> AssetPlan | None:
+def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection, options: Carried) -> AssetPlan | None:
     """The figures of a plan's assets; None where none are chosen."""
-    if choice.none:
+    choice, planned = options.assets, asset_plan(archive, ledger, selection, options)
+    if choice.none and not planned:
         return None
-    told = summarized(asset_plan(archive, ledger, selection, choice), archive.outside_uses())
+    told = summarized(planned, archive.outside_uses())
     lacking = tuple((str(key), reason) for key, reason in archive.lacking_assets().items() if key.kind in choice.kinds)
     extracted = archive.asset_extraction() is not None
     return replace(told, omitted=(*told.omitted, *lacking), extracted=extracted)

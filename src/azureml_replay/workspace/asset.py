@@ -88,6 +88,10 @@ class Asset:
     """Made for one job only, under a name of the service's or of a client's making."""
     run: RunId | None = None
     """The run that made it."""
+    output: str | None = None
+    """The named output of its run that it is: the service makes such data, under a name of its own."""
+    owns_bytes: bool = False
+    """True where its bytes belong to it; those of other data are somebody's, and stay where they are."""
     files_of: RunId | None = None
     """The run whose own files are its bytes; None where they are its own, or nobody's here."""
     place: Location | None = None

@@ -44,6 +44,7 @@ class Arm:
         self._sender = sender
         self._cloud = cloud
         self._ref = ref
+        self.scope = cloud.arm_scope
         self._service = Service("arm", cloud.arm_scope)
 
     async def workspace(self) -> Document:

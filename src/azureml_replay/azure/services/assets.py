@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
-from azureml_replay.azure.place import names_of
+from azureml_replay.azure.place import names_of, resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
 from azureml_replay.azure.wire.naming import SEGMENTS, Scope, uses
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
-from azureml_replay.errors import NotFound
-from azureml_replay.model import Job, Location, RunDetails, StoredFile
+from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
+from azureml_replay.sending.sender import Service
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.place import Place
@@ -31,6 +32,8 @@ class Assets:
 
     def __init__(self, arm: Arm, ref: Place, places: DataPlane, files: Files) -> None:
         """Asks nothing yet."""
+        self._sender, self._data = files.storage.sender, Service("data", arm.scope)
+        self._output_url = f"{places.api}/data/v1.0{quote(resource_id(ref))}/dataversion/createUnregisteredOutput"
         subscription, group, workspace = names_of(ref)
         self._arm, self._storage, self._index, self._files = arm, files.storage, files.artifacts, files
         self._scope = Scope(
@@ -67,8 +70,10 @@ class Assets:
 
     async def put(self, asset: Asset, names: Mapping[AssetKey, AssetKey], check: Check = unchecked) -> Asset:
         """Make it, or bring it up to date; as answered, under the name that the answer's id has."""
+        if asset.output is not None and asset.run is not None:
+            return await self._put_output(asset, asset.run)
         key = names.get(asset.key, asset.key)
-        place = encode_assets.place_there(asset) if asset.key.kind in encode_assets.OWN else None
+        place = encode_assets.place_there(asset) if asset.key.kind in decode_assets.OWN else None
         web = await self._storage.url(place) if place else None
         body = encode_assets.version_body(replace(asset, key=key), self._scope, names, web)
         path = encode_assets.version_path(key, SEGMENTS[key.kind])
@@ -77,6 +82,16 @@ class Assets:
         name = there["name"] if there and there["name"] else key.name
         made = await self._read(answer, AssetKey(key.kind, name, str(answer.get("name"))))
         return await self.find(made.key) or made if made.hidden else made
+
+    async def _put_output(self, asset: Asset, run: RunId) -> Asset:
+        """Data of a named output is made under a name of the run's: the same one where the run's id is."""
+        body = encode_assets.output_body(asset, run, self._scope)
+        answer = await self._sender.send(self._data, "POST", self._output_url, json=body, repeatable=True)
+        key = decode_assets.made_output(answer.json(), self._scope)
+        found = await self.find(key)
+        if found is None:
+            raise Rejected(f"{key} was made for an output of run {run}, and is not there")
+        return found
 
     async def files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
         """The file at a place, or those below it."""
@@ -98,8 +113,8 @@ class Assets:
 
     async def _learn_account(self) -> None:
         """Codes and build contexts name blobs by their own URLs: which of them are the workspace's, is asked once."""
-        url = urlsplit(await self._storage.url(Location(encode_assets.STORE, "")))
-        accounts = {url.hostname or "": (encode_assets.STORE, url.path.strip("/"))}
+        url = urlsplit(await self._storage.url(Location(decode_assets.STORE, "")))
+        accounts = {url.hostname or "": (decode_assets.STORE, url.path.strip("/"))}
         self._scope, self._knows_accounts = replace(self._scope, accounts=accounts), True
 
 

@@ -11,14 +11,30 @@ from typing import Any
 
 from azureml_replay import json_text
 from azureml_replay.azure.wire.fidelity_assets import known_of
-from azureml_replay.azure.wire.naming import CURATED, PLACING, Scope, named_key, place_of_uri, replaced, uses
+from azureml_replay.azure.wire.naming import (
+    CURATED,
+    PLACING,
+    Scope,
+    key_of,
+    named_key,
+    output_of,
+    place_of_uri,
+    replaced,
+    uses,
+)
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES, container_in, lender_in
+from azureml_replay.azure.wire.references import parse
 from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, mention, mention_of_place
 from azureml_replay.workspace.reader import Document, Reader, instant, mapping, pairs, readable, unknown, words
 
 URI_OF = {AssetKind.CODE: "codeUri", AssetKind.DATA: "dataUri", AssetKind.MODEL: "modelUri"}
 """The key that says where an asset's bytes lie; of environments it is one of the build."""
+STORE = "workspaceblobstore"
+"""A datastore that every workspace has."""
+OWN = frozenset({AssetKind.CODE, AssetKind.ENVIRONMENT, AssetKind.MODEL})
+"""Kinds whose bytes belong to them."""
+OUTPUT_ELSEWHERE = "an output in a datastore that is not the workspace's own: its bytes stay there"
 BUILD = "build"
 CONTEXT = "contextUri"
 _IS_FOLDER = frozenset({"uri_folder", "mltable"})
@@ -36,9 +52,10 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
     """One version of an asset, from an answer of the workspace that `scope` names."""
     read, more = Reader(document["properties"]), Reader(document.get("systemData") or {})
     said: Document = document["properties"]
-    place = _place(kind, said, scope)
+    key, place = AssetKey(kind, name, str(document["name"])), _place(kind, said, scope)
+    made_by = output_of(key)
     return Asset(
-        key=AssetKey(kind, name, str(document["name"])),
+        key=key,
         content=_content(kind, said, place, scope),
         description=read("description", words, None),
         tags=read("tags", pairs, {}),
@@ -46,12 +63,14 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
         stage=read("stage", words, None) or None,
         archived=bool(said.get("isArchived")),
         anonymous=bool(said.get("isAnonymous")) or name in _UNNAMED,
-        run=read("jobName", lambda value: RunId(words(value)), None) or None,
+        run=RunId(made_by[0]) if made_by else read("jobName", lambda value: RunId(words(value)), None) or None,
+        output=made_by[1] if made_by else None,
+        owns_bytes=kind in OWN or (made_by is not None and place is not None and place.datastore == STORE),
         files_of=_run_in(place),
         place=place,
         uses=tuple(uses(said, scope)),
         hidden=GRAPH_HIDDEN if _has_hidden_graph(said) else None,
-        managed=MANAGED if _is_curated(name, said) else None,
+        managed=_managed(name, said, place if made_by else None),
         created=more("createdAt", instant, None),
         creator=more("createdBy", words, None),
         document=document,
@@ -75,6 +94,16 @@ def container(document: Document, kind: AssetKind) -> AssetContainer:
     )
 
 
+@readable
+def made_output(document: Document, scope: Scope) -> AssetKey:
+    """The data that an answer of `createUnregisteredOutput` names (promptflow's client)."""
+    told = parse(document["latestVersion"]["dataVersion"]["assetId"])
+    key = key_of(told, None, scope) if told else None
+    if key is None:
+        raise ValueError(f"no data of this workspace: {document!r}")
+    return key
+
+
 def names_a_blob(document: Document) -> bool:
     """True where its bytes are named by the URL of a blob, of which only its workspace knows whether it is its own."""
     said = document.get("properties") or {}
@@ -87,6 +116,12 @@ def _run_in(place: Location | None) -> RunId | None:
     if place is None or place.datastore != ARTIFACT_STORE or not place.path.startswith(f"{RUN_FILES}/"):
         return None
     return lender_in(container_in(place), RunId(""))
+
+
+def _managed(name: str, said: Document, output: Location | None) -> str | None:
+    if _is_curated(name, said):
+        return MANAGED
+    return OUTPUT_ELSEWHERE if output is not None and output.datastore != STORE else None
 
 
 def _has_hidden_graph(said: Document) -> bool:

@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, URI_OF
+from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, STORE, URI_OF
 from azureml_replay.azure.wire.fidelity_assets import sent_of
 from azureml_replay.azure.wire.naming import Scope, long_uri, moved, named_key, replaced, scope_of
-from azureml_replay.model import Json, Location
+from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.reader import mapping
 
-STORE = "workspaceblobstore"
-"""A datastore that every workspace has."""
 UPLOADED = "LocalUpload"
 """The folder in which clients put what they upload."""
-OWN = frozenset({AssetKind.CODE, AssetKind.ENVIRONMENT, AssetKind.MODEL})
-"""Kinds whose bytes belong to them; of data they are somebody's, and stay where they are."""
 
 
 def place_there(asset: Asset) -> Location | None:
@@ -79,3 +75,13 @@ def _placed(asset: Asset, body: Mapping[str, Any], scope: Scope, web: str | None
 def version_path(key: AssetKey, segment: str) -> str:
     """The path of a version below its workspace."""
     return f"/{segment}/{quote(key.name, safe='')}/versions/{quote(key.version, safe='')}"
+
+
+def output_body(asset: Asset, run: RunId, scope: Scope) -> dict[str, Any]:
+    """The body of `createUnregisteredOutput`, as promptflow sends it (assets.md 1.2): data of a run's named output."""
+    kind = str(mapping(asset.content).get("type"))
+    uri = long_uri(asset.place, scope) if asset.place else ""
+    return {"runId": run, "outputName": asset.output, "uri": uri, "type": _OUTPUT_TYPES.get(kind, "UriFolder")}
+
+
+_OUTPUT_TYPES = {"uri_file": "UriFile", "uri_folder": "UriFolder", "mltable": "MLTable"}

@@ -35,8 +35,11 @@ NAMING = {
 """Keys whose values name assets, with the kind that a short name there means: `azureml:x` alone is a compute, too."""
 PLACING = frozenset({"uri", "modelUri", "dataUri", "codeUri", "contextUri"})
 """Keys whose values say where bytes lie."""
-_IMPLICIT = re.compile(r"azureml_.+_(?:in|out)put_data_.+")
+_INPUT = re.compile(r"azureml_.+_input_data_.+")
+_OUTPUT = re.compile(r"azureml_(?P<run>.+)_output_data_(?P<output>.+)")
 """Names of data that the service makes for an input or output of a run (pipe-details-completed.json)."""
+_OWN_OUTPUT = "default"
+"""The output by which every run shows its own container: its bytes are files of the run."""
 _TYPES = ("type", "jobInputType", "jobOutputType")
 _REGISTRIES = frozenset({Spelling.REGISTRY_VERSION, Spelling.REGISTRY_LABEL, Spelling.REGISTRY})
 
@@ -124,8 +127,17 @@ def _use(where: str, text: str, found: Spelt, kind: AssetKind, scope: Scope) -> 
 def _made_by_the_service(key: AssetKey) -> OutsideKind | None:
     if key.kind is AssetKind.ENVIRONMENT and key.name.startswith(CURATED):
         return OutsideKind.CURATED
-    implicit = key.kind is AssetKind.DATA and _IMPLICIT.fullmatch(key.name)
+    if key.kind is not AssetKind.DATA:
+        return None
+    output = _OUTPUT.fullmatch(key.name)
+    implicit = _INPUT.fullmatch(key.name) or (output and output["output"] == _OWN_OUTPUT)
     return OutsideKind.IMPLICIT if implicit else None
+
+
+def output_of(key: AssetKey) -> tuple[str, str] | None:
+    """The run and its named output that the service made a data asset for; None for any other asset."""
+    found = _OUTPUT.fullmatch(key.name) if key.kind is AssetKind.DATA else None
+    return (found["run"], found["output"]) if found else None
 
 
 def _elsewhere(found: Spelt, kind: AssetKind) -> OutsideKind | None:
