@@ -32,6 +32,7 @@ BLOBS = "GET blob list"
 DETAILS = "POST /history/v1.0/batchrundata"
 SERIES = "POST /metric/v2.0/runs/{run_id}/list"
 ROWS = "POST /metric/v2.0/runs/{run_id}/full"
+MODELS = "GET /models"
 INDEX = "GET /history/v1.0/experiments/{experiment_name}/runs/{run_id}/artifacts"
 
 EXPERIMENT = "GET /history/v1.0/experiments/{experiment_name}"
@@ -131,6 +132,7 @@ def floors(experiments: Iterable[str], runs: Iterable[RunFacts], pages: Pages = 
         side[DETAILS] = _requests(by_experiment.total(), RUNS_PER_REQUEST)
         side[BLOBS] = _pages(listed, pages.blobs)
     found.extract[JOBS] = _pages(jobs, pages.jobs)
+    found.extract[MODELS] = 1  # which of them chosen runs made no run tells: without any there is one empty page
     found.replay[DETAILS] = _requests(by_experiment.total(), RUNS_PER_REQUEST)
     found.replay[EXPERIMENT] = 2 * len(names)  # whose it is, before the first write; what it has once its runs came
     found.replay[CREATE] = sum(_requests(count, RUNS_PER_REQUEST) for count in (*by_level.values(), *hidden.values()))

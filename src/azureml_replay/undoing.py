@@ -31,6 +31,7 @@ from azureml_replay.deleting import (
     hidden_runs,
     in_batches,
 )
+from azureml_replay.direct.asset_undo import AssetUndo, undoable_assets
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -46,6 +47,7 @@ from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.assets import takes_assets
 from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.mark import has_room, undo_mark
@@ -75,13 +77,15 @@ class Undoable:
     """Hidden already: with `delete` they go, too, but for `staying_runs`, which are not among them."""
     hidden_jobs: int
     """Root runs whose jobs are archived already."""
+    assets: int = 0
+    """To be archived."""
     staying_runs: int = 0
     """Hidden runs that stay with `delete`, too: the service keeps them, or one below them."""
 
     @property
     def hides(self) -> int:
         """What there is to take back."""
-        return self.runs + self.jobs
+        return self.runs + self.jobs + self.assets
 
     @property
     def deletes(self) -> int:
@@ -106,6 +110,8 @@ class Undone:
     failed: tuple[tuple[RunId, str], ...]
     gone: tuple[tuple[RunId, str], ...] = ()
     """Runs of the source, and what stood for them and is not there: it was removed, by another archive or by hand."""
+    assets: int = 0
+    """Archived now: only such as this archive made."""
     last_copies: int = 0
     """Files among `left` that are nowhere else: they stay with their hidden runs."""
     deleted: int = 0
@@ -119,7 +125,8 @@ def undoable(archive: Archive, target: Place) -> Undoable:
     """From the ledger alone. Raises UserError where this archive never wrote into the target."""
     ledger = archive.ledger(target)
     marks = (RunItem.CREATE, RunItem.SHAPE, RunItem.DELETED, RunItem.JOB_DELETED)
-    if not any(ledger.runs_with(item) for item in marks):
+    assets = len(undoable_assets(ledger))
+    if not assets and not any(ledger.runs_with(item) for item in marks):
         raise UserError(f"archive {archive.folder} wrote nothing into {target}: name the target it was replayed into")
     runs, staying = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE), held_up(archive, ledger)
     return Undoable(
@@ -129,6 +136,7 @@ def undoable(archive: Archive, target: Place) -> Undoable:
         hidden_runs=sum(run not in staying for run in hidden_runs(ledger)),
         staying_runs=len(staying),
         hidden_jobs=len(hidden_jobs(ledger)),
+        assets=assets,
     )
 
 
@@ -172,7 +180,7 @@ async def _undo(archive: Archive, target: Target, width: int, progress: Progress
     runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
     progress.expect("runs hidden", len(runs))
     jobs = _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
-    if runs or jobs:
+    if runs or jobs or undoable_assets(ledger):
         await hold(target)
     if runs:
         await undoing.held.begin(len(runs), archive.totals().runs)
@@ -180,6 +188,7 @@ async def _undo(archive: Archive, target: Target, width: int, progress: Progress
         undoing.held.end()
     await for_each(jobs, undoing.take_back_job, width)
     await undoing.archive_empty(width)
+    await undoing.take_back_assets()
     return undoing
 
 
@@ -192,6 +201,7 @@ class _Undoing:
     runs: int = 0
     files: int = 0
     jobs: int = 0
+    assets: int = 0
     last_copies: int = 0
     experiments: list[str] = field(default_factory=list)
     left: list[tuple[RunId, str]] = field(default_factory=list)
@@ -219,11 +229,21 @@ class _Undoing:
             left=tuple(sorted(self.left)),
             gone=tuple(sorted(self.gone)),
             failed=tuple(sorted([*self.failed, *deleting.failed])),
+            assets=self.assets,
             last_copies=self.last_copies,
             deleted=deleting.runs,
             deleted_jobs=deleting.jobs,
             kept=tuple(sorted(deleting.kept)),
         )
+
+    async def take_back_assets(self) -> None:
+        """Those that this archive made; of a target that takes none, nothing."""
+        if takes_assets(self.target):
+            undo = AssetUndo(self.archive, self.ledger, self.target)
+            await undo.all()
+            self.assets = undo.count
+            self.left += [(RunId(""), why) for why in undo.left]
+            self.failed += [(RunId(""), why) for why in undo.failed]
 
     # Runs
 

@@ -24,12 +24,15 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
+from azureml_replay.target.asset_plans import figures
 from azureml_replay.target.profile import planned_profile, refuse_same
 from azureml_replay.verification.accepting import accept as accept_changes
 from azureml_replay.verification.accepting import forget_accepted
+from azureml_replay.verification.assets import AssetProof
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.verification.verify import DirectUnits, verify_runs
+from azureml_replay.workspace.assets import takes_assets
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import AZURE_ML, by_route
@@ -115,7 +118,9 @@ def dry_run(
     else:
         unseen = replace(AZURE_ML, keep_run_type=options.keep_run_type)
         profile = by_route(unseen, options.write_route or unseen.route)
-    return foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    planned.assets = figures(archive, ledger, selection, options)
+    return planned
 
 
 async def verify(
@@ -161,6 +166,8 @@ async def verify(
     if direct.any(archive):
         await verify_runs(proof, target, direct, source=source, width=width, progress=progress)
     await verify_jobs(proof, target, jobs, source=source, width=width, progress=progress)
+    if takes_assets(target):
+        await AssetProof(archive, ledger, target, progress).look(selection, width)
     ledger.end_look(proof.look)
     now = accept_changes(archive, ledger, look=proof.look, by=accept) if accept is not None else ()
     return replace(verdict(archive, ledger, selection, deep=deep), accepted_now=now)

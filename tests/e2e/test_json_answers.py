@@ -51,6 +51,7 @@ def test_answers_have_the_documented_form(
         "verify": ["kept", *ends],
         "status": ["kept"],
         "status --failed": ["kept"],
+        "assets": ["kept", "--target", target.path],
         "check": ["kept", "--read-data"],
         "migrate": ["--archive", "kept", *ends],
         "doctor": ends,

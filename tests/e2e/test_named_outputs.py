@@ -1,4 +1,4 @@
-"""Bytes that jobs write to named outputs lie beside their runs: nobody carries them, and each of them is told of."""
+"""Bytes that jobs write to named outputs lie beside their runs: they are carried as data, or told of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from azure.ai.ml import Output
 
 import azureml_replay as library
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.workspace import connect
 from azureml_replay.cli.status import AsTyped, lines
+from azureml_replay.direct.options import AssetsSent, ReplayOptions
+from azureml_replay.extraction.extract import ExtractOptions
+from azureml_replay.model import Location
+from azureml_replay.planning.assets import NO_ASSETS
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.detail import Details
@@ -18,8 +23,10 @@ from azureml_replay.report_page.file_tables import FileTables
 from azureml_replay.report_page.images import Pictures
 from azureml_replay.report_page.tree import Known
 from azureml_replay.selection import Selection
-from azureml_sandbox.server.sandbox import Sandbox
-from e2e.library import migrated
+from azureml_replay.verbs import MigrateOptions
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.assets import client_of
+from e2e.library import FastClock, configured, migrated
 from sandbox.conftest import plane
 from sandbox.jobs import Jobs, jobs, shell
 from sandbox.test_compute_pipeline import two_levels
@@ -38,13 +45,14 @@ def told(archive: Archive) -> Sequence[str]:
 def test_each_named_output_is_an_omission_of_its_own(
     jobs: Jobs, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
-    """Of a job, of steps and of the pipeline that shows a step's; in the plan, verify, report and status."""
+    """Without assets: of a job, of steps, of the pipeline that shows a step's; in plan, verify, report and status."""
     line = "echo 1 > ${{outputs.model}}/m.bin; echo 2 > ${{outputs.data}}/d.csv"
     lone = jobs.run(shell(line, outputs={"model": FOLDER, "data": FOLDER}))["runId"]
     pipeline = jobs.run(two_levels())
     assert pipeline["status"] == "Completed"
 
-    done = asyncio.run(migrated(jobs.plane.workspace, sandbox.add_workspace(), tmp_path / "archive"))
+    left = MigrateOptions(extract=ExtractOptions(assets=NO_ASSETS), replay=ReplayOptions(assets=NO_ASSETS))
+    done = asyncio.run(migrated(jobs.plane.workspace, sandbox.add_workspace(), tmp_path / "archive", options=left))
 
     with Archive.open(tmp_path / "archive", write=False) as archive:
         whats = told(archive)
@@ -67,3 +75,36 @@ def test_each_named_output_is_an_omission_of_its_own(
     assert status.targets[0].verdict.reasons[NAMED_OUTPUT] == 7
     shown_lines = lines(status, tmp_path / "archive", AsTyped({}, {}))
     assert any(f"7 x {NAMED_OUTPUT}" in str(line) for line in shown_lines)
+
+
+def test_named_outputs_come_along(jobs: Jobs, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """Of a job, of steps and of the pipeline that shows one: at the same path, as data of their run; once for all."""
+    line = "echo 1 > ${{outputs.model}}/m.bin; echo 2 > ${{outputs.data}}/d.csv"
+    lone = jobs.run(shell(line, outputs={"model": FOLDER, "data": FOLDER}))["runId"]
+    pipeline = jobs.run(two_levels())
+    target = sandbox.add_workspace()
+
+    done = asyncio.run(migrated(jobs.plane.workspace, target, tmp_path / "archive"))
+    again = asyncio.run(migrated(jobs.plane.workspace, target, tmp_path / "archive"))
+
+    assert pipeline["status"] == "Completed"
+    assert (done.verdict.findings, done.replayed.assets.failed, done.replayed.assets.files) == (0, (), 5)
+    assert NAMED_OUTPUT not in done.verdict.reasons
+    assert (again.replayed.assets, again.verdict.findings) == (AssetsSent(), 0)
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        assert told(archive) == []
+    names = [f"azureml_{lone}_output_data_{name}" for name in ("model", "data")]
+    before, after = ([side.data.get(name, "1").path for name in names] for side in (jobs.client, client_of(target)))
+    assert [str(path).partition("/datastores/")[2] for path in after] == [
+        f"workspaceblobstore/paths/azureml/{lone}/{name}/" for name in ("model", "data")
+    ]
+    assert [str(path).partition("/datastores/")[2] for path in before] == [
+        str(path).partition("/datastores/")[2] for path in after
+    ]
+    assert asyncio.run(bytes_of(target, f"azureml/{lone}/model/m.bin")) == b"1\n"
+
+
+async def bytes_of(workspace: WorkspaceFile, path: str) -> bytes:
+    """As they lie in the workspace's blob store."""
+    async with connect(configured(workspace), clock=FastClock()) as opened:
+        return b"".join([piece async for piece in opened.read(Location("workspaceblobstore", path))])

@@ -148,6 +148,7 @@ def test_the_floor_counts_by_hand() -> None:
         floor.DETAILS: 1,
         floor.BLOBS: 1,
         floor.JOBS: 1,
+        floor.MODELS: 1,
         floor.SERIES: 2,
         floor.ROWS: 3,
         floor.INDEX: 2 + 1,

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from azureml_replay.azure.wire import decode, decode_metrics, decode_storage
+from azureml_replay.azure.wire import decode, decode_assets, decode_metrics, decode_storage
+from azureml_replay.azure.wire.naming import SEGMENTS, scope_of
 from azureml_replay.instants import Instant
+from azureml_replay.workspace.asset import AssetKind
 
 FOLDER = Path(
     os.environ.get("AZUREML_REPLAY_RECORDINGS", Path(__file__).parents[3] / "shared" / "service" / "recordings")
@@ -188,3 +190,37 @@ def test_a_registered_artifact_lies_where_it_was_registered() -> None:
         assert found.path == answer["path"]
         assert found.location.datastore == answer["dataPath"]["dataStoreName"]
         assert found.unknown == ()
+
+
+def asset_documents() -> list[tuple[AssetKind, str, Any]]:
+    """Versions of assets that were read, listed or answered to whoever made them: kind, name and document."""
+    found = []
+    for kind, segment in SEGMENTS.items():
+        for item in exchanges(rf"/{segment}/[^/]+/versions(/[^/]+)?"):
+            documents = item.answer.get("value", [item.answer]) if item.status in (200, 201) else ()
+            found += [(kind, one["id"].split("/")[-3], one) for one in documents if "properties" in one]
+    return found
+
+
+def test_every_recorded_asset_is_decoded_and_no_key_is_new() -> None:
+    """Of all five kinds; what it names, too."""
+    documents = asset_documents()
+    assert {kind for kind, _, _ in documents} == set(AssetKind)
+    for kind, name, document in documents:
+        scope = scope_of(document["id"])
+        assert scope is not None
+        found = decode_assets.asset(document, kind, name, scope)
+        assert found.unknown == (), (kind, name)
+        assert (found.key.name, found.key.version) == (name, document["name"])
+        assert found.archived is bool(document["properties"].get("isArchived"))
+        assert found.created == Instant.parse(document["systemData"]["createdAt"])
+        assert all(use.key or use.outside for use in found.uses)
+
+
+def test_every_recorded_container_is_decoded() -> None:
+    """What versions share has no new key either."""
+    pages = [(kind, item) for kind, name in SEGMENTS.items() for item in exchanges(rf"/workspaces/[^/]+/{name}", "GET")]
+    found = [decode_assets.container(one, kind) for kind, item in pages for one in item.answer["value"]]
+
+    assert len(found) > 20
+    assert {one.unknown for one in found} == {()}

@@ -32,6 +32,7 @@ from azureml_replay.archive.shapes import (
 from azureml_replay.errors import IntegrityError
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import loads_marked
+from azureml_replay.workspace.asset import AssetKind, OutsideKind
 
 _TYPES: Mapping[str, type] = {"integer": int, "text": str, "blob": bytes}
 _TABLE = re.compile(r"\b(?:from|join|into|update)\s+(\w+)", re.IGNORECASE)
@@ -101,6 +102,8 @@ def _is_choice(value: Any) -> bool:  # noqa: ANN401  # JSON as it was read
 
 CARRIED = fields_of({}, {"files": _is_choice, "refused": object_of(list_of(is_object)), "names": list_of(is_text)})
 """What was to go into a target, as `Evidence.carry` notes it."""
+_ASSETS = frozenset(kind.value for kind in AssetKind)
+_OF_ASSETS = ("asset", "asset_container", "asset_ref", "asset_lack", "asset_file", "asset_receipt")
 _PLACE = re.compile(r"https?://[^\s/?#]+[^\s#]*|[^/]+/[^/]+/[^/]+")
 """The name of a place: the address of a server, or three names. Another kind of workspace joins here."""
 _SHAPES: Mapping[str, Shape] = {
@@ -124,6 +127,13 @@ _SHAPES: Mapping[str, Shape] = {
     "look.aspects": _json(list_of(_ASPECTS.__contains__)),
     **dict.fromkeys(("look.units", "look.experiments"), _NAMES),
     "target.probe": _json(is_object),
+    **{f"{table}.kind": _ASSETS.__contains__ for table in _OF_ASSETS},
+    "asset_ref.outside": frozenset(kind.value for kind in OutsideKind).__contains__,
+    "asset_extraction.kinds": lambda text: _ASSETS.issuperset(text.split()),
+    "asset_receipt.state": frozenset({"sending", "sent", "adopted", "left", "refused", "undone"}).__contains__,
+    "asset_receipt.fields": _json(is_object),
+    **dict.fromkeys(("asset_receipt.at", "asset_receipt.looked"), _MOMENTS.__contains__),
+    "asset_receipt.found": _json(list_of(row_of(is_text, is_text, is_text, is_text))),
     "examination.rows": _json(_anything),
     "session.parts": _json(list_of(_PART)),
     "session.traffic": _json(object_of(_TRAFFIC)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from azureml_replay.archive.assets import AssetContents
 from azureml_replay.archive.codes import Codes
 from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.items import FileItem, RunItem, SeriesItem, ValueItem
@@ -40,7 +41,7 @@ _COLUMNS = "unit, v.record, v.record_bytes, job.record, job.unknown, job.code, j
 _FROM = f"{EXTRACTED} left join job on job.name = id"
 
 
-class Histories(Codes, Reading):
+class Histories(Codes, AssetContents, Reading):
     """The part of an archive that plans are made from."""
 
     def histories(self, roots: Iterable[RunId] | None = None, target: Place | None = None) -> Iterator[History]:
@@ -63,7 +64,11 @@ class Histories(Codes, Reading):
     def named_outputs(self, run: RunId | None = None) -> Iterator[Omission]:
         """The named outputs of a run, or of all that are selected and extracted: their bytes are no files of a run."""
         rows = self._rows() if run is None else self._row(run)
-        return (one for row in rows for one in named_outputs(row.id, outputs_of(_details(row), _job(row))))
+        return (one for row in rows for one in named_outputs(row.id, self._outputs(row)))
+
+    def _outputs(self, row: _Row) -> Mapping[str, str]:
+        outputs = outputs_of(_details(row), _job(row))
+        return _left(outputs, self.carried_outputs([row.id]).get(row.id, frozenset())) if outputs else outputs
 
     def _rows(self) -> Iterator[_Row]:
         sql = f"""
@@ -85,6 +90,7 @@ class Histories(Codes, Reading):
         codes = self._codes([reference for reference in references if reference])
         series, files = self._series_of(runs), self._file_totals(runs)
         only_last = self._lack(runs, HISTORY_LEFT_OUT)
+        carried_outputs = self.carried_outputs(runs)
         borrowers = {one.run.id: one.run.lender for one in details if one.run.lender}
         experiments = self._experiments_of(list(borrowers.values()))
         ledger = TargetLedger(self.folder, self._db, target) if target else None
@@ -101,7 +107,7 @@ class Histories(Codes, Reading):
                 series=self._counted(row.id, series.get(row.id, {})),
                 files=files.get(row.id, FileTotals()),
                 code=codes.get(reference.key, False) if reference else None,
-                outputs=outputs_of(one, job),
+                outputs=_left(outputs_of(one, job), carried_outputs.get(row.id, frozenset())),
                 only_last=row.id in only_last,
                 lender_experiment=experiments.get(borrowers.get(row.id, row.id)) if row.id in borrowers else None,
                 ids=ids,
@@ -134,6 +140,10 @@ class Histories(Codes, Reading):
             runs,
         )
         return {RunId(run): details_of(run, unpack(record, f"run {run}")).run.experiment for run, record in rows}
+
+
+def _left(outputs: Mapping[str, str], carried: frozenset[str]) -> Mapping[str, str]:
+    return {name: place for name, place in outputs.items() if name not in carried} if carried else outputs
 
 
 def _details(row: _Row) -> RunDetails:

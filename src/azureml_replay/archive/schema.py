@@ -315,6 +315,46 @@ MIGRATIONS = (
     alter table artifact add column blob_type text;
     alter table stored_file add column blob_type text;
     """,
+    """
+    -- what runs refer to. Of an older archive nobody asked for it: then asset_extraction has no row
+    create table asset (
+      kind text not null, name text not null, version text not null,
+      created text, archived integer not null, redacted integer not null, unknown text,
+      record blob not null, record_bytes integer not null,
+      primary key (kind, name, version)
+    );
+    create table asset_container (
+      kind text not null, name text not null, archived integer not null, unknown text,
+      record blob not null, record_bytes integer not null,
+      primary key (kind, name)
+    );
+    -- owner is run or asset: kind, name, version of what is meant, or outside says where that is
+    create table asset_ref (
+      owner text not null, whose text not null, place text not null, text text not null,
+      kind text, name text, version text, outside text,
+      primary key (owner, whose, place)
+    ) without rowid;
+    create index asset_ref_to on asset_ref (kind, name, version) where kind is not null;
+    create table asset_lack (
+      kind text not null, name text not null, version text not null, reason text not null,
+      primary key (kind, name, version)
+    ) without rowid;
+    create table asset_file (
+      kind text not null, name text not null, version text not null, datastore text not null, path text not null,
+      size_bytes integer not null, md5 blob, etag text, content_type text, metadata text, unknown text, blob_type text,
+      primary key (kind, name, version, datastore, path)
+    ) without rowid;
+    create table asset_extraction (
+      id integer primary key check (id = 1), scope text not null, kinds text not null, at text not null
+    );
+    create table asset_receipt (
+      target integer not null, kind text not null, name text not null, version text not null,
+      state text not null check (state in ('sending', 'sent', 'adopted', 'left', 'refused', 'undone')),
+      there_name text, there_version text, planned text not null, answered text, fields text, detail text,
+      at integer not null, looked integer, found text,
+      primary key (target, kind, name, version)
+    ) without rowid;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

@@ -102,6 +102,7 @@ def _evidence(name: str, columns: str) -> SummedTable:
     return SummedTable(name, columns, whose="@whose", owner="@target")
 
 
+_OF_ASSET = "@kind || ' ' || @name || ':' || @version"
 TABLES = (
     SummedTable("archive", "kind, key, redaction"),
     SummedTable("redact_glob", "glob", whose="@glob"),
@@ -124,6 +125,27 @@ TABLES = (
     ),
     SummedTable("object", "sha256, size_bytes, md5", whose="lower(hex(@sha256))"),
     SummedTable("code", "reference, sha256, reason", whose="@reference"),
+    SummedTable(
+        "asset", "kind, name, version, created, archived, redacted, unknown{}, record~, record_bytes", whose=_OF_ASSET
+    ),
+    SummedTable(
+        "asset_container", "kind, name, archived, unknown{}, record~, record_bytes", whose="@kind || ' ' || @name"
+    ),
+    SummedTable("asset_ref", "owner, whose, place, text, kind, name, version, outside", whose="@whose"),
+    SummedTable("asset_lack", "kind, name, version, reason", whose=_OF_ASSET),
+    SummedTable(
+        "asset_file",
+        "kind, name, version, datastore, path, size_bytes, md5, etag, content_type, metadata{}, unknown{}, blob_type",
+        whose=_OF_ASSET,
+    ),
+    SummedTable(
+        "asset_receipt",
+        "kind, name, version, state, there_name, there_version, planned, answered, fields{}, detail, at, looked, "
+        "found{}",
+        whose=_OF_ASSET,
+        owner="@target",
+    ),
+    SummedTable("asset_extraction", "scope, kinds, at", owner=str(NOTES)),
     SummedTable("target", "kind, key, name, probe{}", owner="@id"),
     _of_target("receipt", "run, item, state, digest, detail, at, rows, size_bytes"),
     _of_target("binding", "run, target_run"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from azureml_replay import redact
 from azureml_replay.archive.alike import Alikes
+from azureml_replay.archive.asset_receipts import AssetReceipts
 from azureml_replay.archive.digests import of_generation, of_value
 from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.items import (
@@ -64,7 +65,7 @@ class TargetProgress:
     """Items that were being sent when a command stopped: the next call asks the target about them."""
 
 
-class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
+class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
     """The parts are the base classes: receipts, values as they were sent, evidence, points that differ.
 
     Valid while its archive is open. Receipts are read without the archive's content, which may be extracted anew.
@@ -74,7 +75,9 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows):
     def began(self) -> bool:
         """True once anything was sent to this target, or was about to be."""
         sql = "select 1 from receipt where target = ? and item <> ? limit 1"
-        return self._one(sql, (self._number, RunItem.FAILED.value)) is not None
+        if self._one(sql, (self._number, RunItem.FAILED.value)) is not None:
+            return True
+        return self._one("select 1 from asset_receipt where target = ? limit 1", (self._number,)) is not None
 
     def bind(self, pairs: Mapping[RunId, RunId]) -> None:
         """Note which target run stands for which source run; on the disk when this returns. Repeatable."""

@@ -67,12 +67,15 @@ PUT_BLOBS = Right(f"{_BLOBS}/containers/blobs/write")
 DELETE_BLOBS = Right(f"{_BLOBS}/containers/blobs/delete")
 SIGN = Right(f"{_BLOBS}/generateUserDelegationKey/action")
 
+ASSETS = ("models", "environments", "components", "data", "codes")
 _DOORS = (
     (r"arm GET .*/workspaces/[^/]+", WORKSPACE),
     (r"arm GET .*/workspaces/[^/]+/jobs\b.*", JOBS),
     (r"arm DELETE .*/workspaces/[^/]+/jobs/[^/]+", DELETE_JOBS),
     (r"arm GET .*/workspaces/[^/]+/datastores\b.*", DATASTORES),
     (r"arm POST .*/listSecrets", SECRETS),
+    *((rf"arm GET .*/workspaces/[^/]+/{kind}\b.*", Right(f"{_ML}/{kind}/read")) for kind in ASSETS),
+    *((rf"arm PUT .*/workspaces/[^/]+/{kind}/.*", Right(f"{_ML}/{kind}/versions/write")) for kind in ASSETS),
     (r"history GET .*/(experiments|experimentids)/[^/]+", EXPERIMENTS),
     (r"history POST .*/experiments:query", EXPERIMENTS),
     (r"history \w+ .*/(experiments|experimentids)/[^/]+", PUT_EXPERIMENTS),

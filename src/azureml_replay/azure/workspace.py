@@ -22,6 +22,7 @@ from azureml_replay.azure.leases import WorkspaceLeases
 from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.services.artifacts import ArtifactIndex
+from azureml_replay.azure.services.assets import Assets
 from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.services.metrics import MetricService
 from azureml_replay.azure.services.mlflow import MlflowService
@@ -30,6 +31,7 @@ from azureml_replay.azure.storage.listing import StoredListing
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.azure.wire import encode
+from azureml_replay.azure.wire.encode_assets import place_there
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
 from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.errors import Rejected, Unavailable
@@ -51,6 +53,7 @@ from azureml_replay.sending.cap import Cap
 from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Transport
 from azureml_replay.sending.transport import open_transport
+from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
@@ -138,6 +141,7 @@ class AzureWorkspace:
         self._files = Files(self._artifacts, self._storage)
         self._tracked = TrackedRuns(self._history, self._tracking)
         self._code = Code(arm, self._storage, api, arm_id, scope)
+        self._assets = Assets(arm, config.ref, places, self._files)
         self._leases = WorkspaceLeases(self._history, self._tracked, self._storage)
         self.submitter = AzureSubmitter(sender, config, api, storage=self._storage, files=self._files)
 
@@ -338,3 +342,37 @@ class AzureWorkspace:
             waited_s += SETTLE_POLL_S
             left = await self._history.without_end([run for run in runs if run.id in left])
         return left
+
+    asset_kinds = frozenset(IN_ORDER)
+
+    def asset_uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
+        """The assets that a run and its job name."""
+        return self._assets.uses(details, job)
+
+    def asset_containers(self, kind: AssetKind) -> AsyncIterator[Sequence[AssetContainer]]:
+        """All names of a kind, by pages."""
+        return self._assets.containers(kind)
+
+    def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
+        """All versions of a name, by pages."""
+        return self._assets.versions(kind, name)
+
+    async def asset(self, key: AssetKey) -> Asset | None:
+        """One version; None where there is none."""
+        return await self._assets.find(key)
+
+    def asset_files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
+        """The files at a place, by pages."""
+        return self._assets.files(place)
+
+    def asset_place(self, asset: Asset) -> Location | None:
+        """Where the bytes of an asset are to lie here; of data nowhere: they stay."""
+        return place_there(asset) if asset.owns_bytes else None
+
+    async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
+        """Make an asset of another workspace; as answered."""
+        return await self._assets.put(asset, names, check)
+
+    async def put_asset_file(self, place: Location, file: PutFile) -> None:
+        """Write one file of an asset's."""
+        await self._assets.put_file(place, file)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from azureml_replay.cli import assets as listing_assets
 from azureml_replay.cli import browse as browsing
 from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
 from azureml_replay.cli import next_step, results, synthetic, undo
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import status as stating
+from azureml_replay.cli.asset_options import asset_flags
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
 from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
@@ -57,6 +59,7 @@ from azureml_replay.terminal.terminal import Terminal
 if TYPE_CHECKING:
     from azureml_replay.direct.options import Replayed, ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
+    from azureml_replay.planning.assets import AssetChoice
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed
@@ -122,12 +125,20 @@ def extract(
 
 
 @command()
-@takes(shape=synthetic.shape_flags, given=given_options, selection=selection_flags, terminal=terminal_flags, line=typed)
+@takes(
+    shape=synthetic.shape_flags,
+    given=given_options,
+    assets=asset_flags,
+    selection=selection_flags,
+    terminal=terminal_flags,
+    line=typed,
+)
 def plan(
     *,
     archive: ArchiveArgument,
     shape: Shape,
     given: Given,
+    assets: AssetChoice,
     selection: Selection,
     terminal: Terminal,
     line: Typed,
@@ -150,7 +161,7 @@ def plan(
 
         synthetic.show(archive, workspace, selection, SyntheticReplayOptions(shape=shape), terminal=terminal)
     else:
-        options = ReplayOptions(files=shape.files, write_route=write_route)
+        options = ReplayOptions(files=shape.files, write_route=write_route, assets=assets)
         planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
         left = planned.left
@@ -390,11 +401,12 @@ def _submitted(done: SyntheticReplayed, archive: Path, target: Config, line: Typ
 def _replayed(done: Replayed, options: ReplayOptions) -> Exit:
     from azureml_replay.direct.options import OnConflict
 
-    if done.failed:
+    if done.failed or done.assets.failed:
         return Exit.SERVICE
     return Exit.USER if done.conflicts and options.on_conflict is not OnConflict.SKIP else Exit.OK
 
 
+command()(listing_assets.assets)
 command()(checks.check)
 command()(doctor)
 command()(reporting.report)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 ORDER = (
     *("migrate", "doctor"),
     *("extract", "plan", "replay", "verify", "status", "report"),
-    *("browse", "check", "map", "export", "merge", "undo", "help"),
+    *("assets", "browse", "check", "map", "export", "merge", "undo", "help"),
 )
 """Commands as the list of all has them: what does everything first, then the steps, then what one needs seldom."""
 
@@ -28,6 +28,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--artifacts --no-artifacts --files --max-file-size --artifact-budget --attach --deep --read-data "
             "--copy-artifacts --source-container"
         ),
+        "Assets": "--assets --asset-types --on-asset-conflict",
         "Jobs": (
             "--mode --compute --environment --edges --no-wait --resubmit --expand-automl-trials "
             "--replay-automl-max-trials --replay-automl-top-metric --replay-automl-trial-sampling --seed "
@@ -46,7 +47,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
 VERBOSE: Mapping[str, str] = {
     "doctor": "Show every check, those that are ok too.",
     **dict.fromkeys(
-        ("browse", "status", "check", "map_", "plan", "report", "export", "merge"),
+        ("assets", "browse", "status", "check", "map_", "plan", "report", "export", "merge"),
         "Show warnings as they come, in the log file too; of single runs this command has nothing more to tell.",
     ),
 }
@@ -94,6 +95,7 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
         "azureml-replay report history --output report.html": "Write one page:",
         "azureml-replay report history --shards --output report": "Write a folder with the details of every run:",
     },
+    "assets": {"azureml-replay assets history --target target.json": "List assets, and what became of each:"},
     "browse": {"azureml-replay browse history --open": "Look at runs, curves and files in MLflow's window:"},
     "check": {"azureml-replay check history --read-data": "Look at every byte that the archive keeps:"},
     "map": {"azureml-replay map history --csv": "Write the table of ids for a spreadsheet:"},

@@ -14,7 +14,9 @@ from azureml_replay.errors import UserError
 Given: TypeAlias = Mapping[str, str]
 """Options of the command line -> their values; "" for one that takes none."""
 
-ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"})
+ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"}) | {
+    *("--assets", "--asset-types", "--on-asset-conflict"),
+}
 TRIALS = frozenset(
     {
         "--replay-automl-max-trials",
@@ -58,6 +60,8 @@ def refuse_idle(given: Given) -> None:
     """Raise UserError for an option that the others leave without effect, in whatever command."""
     refuse_without(given, {"--strict-names"}, "--include", "--include-file")
     refuse_together(given, CHOICE_OF_FILES, "--no-artifacts")
+    if given.get("--assets") == "none":
+        refuse_together(given, {"--asset-types", "--on-asset-conflict"}, "--assets")
     refuse_together(given, {"--csv"}, "--json")
     refuse_together(given, {"--max-size"}, "--shards")
     refuse_together(given, {"--verbose"}, "--quiet")

@@ -15,6 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, get_args
 
 import typer
 
+from azureml_replay.cli.asset_options import (
+    AssetConflictFlag,
+    AssetConflictOption,
+    AssetsFlag,
+    AssetsOption,
+    AssetTypesFlag,
+    asset_flags,
+)
 from azureml_replay.cli.examples import VERBOSE
 from azureml_replay.cli.fitting import given_options, refuse_idle, refuse_replaced_input
 from azureml_replay.cli.typed import commas, included, moment_of, size_of, values_of
@@ -224,6 +232,7 @@ def terminal_flags(
 
 
 def extract_flags(
+    *,
     metrics: Annotated[
         MetricsOption, typer.Option(help="Bring every point, the last of each name, or none.")
     ] = MetricsOption.FULL,
@@ -235,6 +244,8 @@ def extract_flags(
         bool, typer.Option("--check-all", help="Read every run of the source again, whether it changed or not.")
     ] = False,
     code: Annotated[bool, typer.Option("--code", help="Bring the code that jobs were submitted with, too.")] = False,
+    assets: AssetsFlag = AssetsOption.REFERENCED,
+    asset_types: AssetTypesFlag = None,
 ) -> ExtractOptions:
     """The options of `extract`: what to bring beside the runs."""
     from azureml_replay.extraction.extract import ExtractOptions
@@ -248,6 +259,7 @@ def extract_flags(
         download=artifacts is ArtifactsOption.DOWNLOAD,
         check_all=check_all,
         code=code,
+        assets=asset_flags(assets=assets, asset_types=asset_types),
     )
 
 
@@ -315,9 +327,12 @@ def replay_flags(
         ),
     ] = False,
     write_route: WriteRouteOption = None,
+    assets: AssetsFlag = AssetsOption.REFERENCED,
+    asset_types: AssetTypesFlag = None,
+    on_asset_conflict: AssetConflictFlag = AssetConflictOption.FAIL,
 ) -> ReplayOptions:
     """The options of `replay`: how runs are to arrive."""
-    from azureml_replay.direct.options import OnConflict, ReplayOptions
+    from azureml_replay.direct.options import AssetConflict, OnConflict, ReplayOptions
 
     return ReplayOptions(
         files=file_flags(
@@ -329,6 +344,8 @@ def replay_flags(
         prefer=prefer,
         write_route=write_route,
         attach=attach,
+        assets=asset_flags(assets=assets, asset_types=asset_types),
+        on_asset_conflict=AssetConflict(on_asset_conflict.value),
     )
 
 

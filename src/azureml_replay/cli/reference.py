@@ -16,6 +16,7 @@ from azureml_replay.archive.checking import Checked
 from azureml_replay.archive.merging.merge import Merged
 from azureml_replay.browsing.server import Window
 from azureml_replay.cli.app import app
+from azureml_replay.cli.assets import AssetRow
 from azureml_replay.cli.help import in_order
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.diagnosis.doctor import Diagnosis
@@ -47,6 +48,7 @@ ANSWERS: Mapping[str, Any] = {
     "verify": Verdict,
     "status": Status,
     "status --failed": tuple[Failure, ...],
+    "assets": tuple[AssetRow, ...],
     "browse": Window,
     "check": Checked,
     "migrate": Migrated,

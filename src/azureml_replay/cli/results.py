@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from azureml_replay.cli.asset_lines import planned_assets, sent_assets
 from azureml_replay.comparison.three_way import OF_ANOTHER
 from azureml_replay.counting import (
     counted,
@@ -58,6 +59,8 @@ def extracted(done: Extracted) -> Iterator[Line]:
     yield Branch(f"extracted: {counted(done.units, 'job')} chosen; {carried} came now")
     if done.kept:
         yield Branch(f"{counted(done.kept, 'file')} kept in the archive: {amount('bytes', done.kept_bytes)} came now")
+    if done.assets:
+        yield Branch(f"{counted(done.assets, 'asset')} read: models, environments, data, components and code")
     if done.gone:
         yield Branch(f"{counted(done.gone, 'run')} disappeared at the source: archive and targets keep what they have")
     if done.active:
@@ -81,6 +84,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             ),
             _table(experiments_in_words(len(plan.experiments), plan.empty_experiments), plan.experiments),
             _table(counted(len(plan.statuses), "kind of status", "kinds of status"), plan.statuses),
+            *planned_assets(plan.assets),
             *unknown_keys(plan.unknown),
             *([Branch(BY_MLFLOW)] if plan.write_route is WriteRoute.MLFLOW else []),
             *map(Branch, plan.staying()),
@@ -154,6 +158,7 @@ def replayed(done: Replayed) -> Iterator[Line]:
         yield Branch(_why_kept(run, what))
     yield from _more(done.kept)
     yield from refused(done.refused)
+    yield from sent_assets(done.assets)
     yield from _failures(done)
 
 
@@ -182,6 +187,8 @@ def verified(verdict: Verdict, target: Config | None = None, deep: str = "--deep
     left = omissions_in_words(verdict.omissions, target.ref.short if target else "", verdict.items_refused)
     yield Branch(f"{_compared(verdict)}; {left}")
     yield from uncompared(verdict)
+    if verdict.assets:
+        yield Branch(f"{verdict.assets_equal:,} of {counted(verdict.assets, 'asset')} equal")
     if verdict.bytes:
         yield Branch(f"the files hold {amount('bytes', verdict.bytes)}")
     for kind in _kinds(verdict):
@@ -229,11 +236,15 @@ def uncompared(verdict: Verdict) -> Iterator[Branch]:
     """What is missing from the comparison, by reason; nothing where all was compared."""
     if verdict.complete:
         return
-    items = [(verdict.not_compared, "run"), (verdict.experiments_not_compared, "experiment")]
+    items = [
+        (verdict.not_compared, "run"),
+        (verdict.experiments_not_compared, "experiment"),
+        (verdict.assets_not_compared, "asset"),
+    ]
     told = [counted(*one) for one in items if one[0]]
     if verdict.others_not_compared:
         told.append("what else the target holds")
-    are = "is" if verdict.not_compared + verdict.experiments_not_compared + verdict.others_not_compared == 1 else "are"
+    are = "is" if sum(count for count, _ in items) + verdict.others_not_compared == 1 else "are"
     yield Branch(f"{listed(told)} {are} not compared", reasons_of(verdict.uncompared, FEW))
 
 
@@ -248,7 +259,7 @@ def migrated(done: Migrated, target: Config) -> Iterator[Branch]:
 
 def _compared(verdict: Verdict) -> str:
     """The verdict's sentence, which claims no equality where nothing was compared."""
-    if not verdict.runs and not verdict.findings:
+    if not verdict.runs + verdict.assets and not verdict.findings:
         return "nothing was there to compare"
     runs, held = counted(verdict.runs, "run"), contents_of(verdict)
     if verdict.findings:
@@ -257,7 +268,7 @@ def _compared(verdict: Verdict) -> str:
         return f"{verdict.equal:,} of {runs} equal, {held}: not proven yet"
     if verdict.none_taken:
         return f"{runs}: the target refused {verdict.refused:,} of them, nothing was there to compare"
-    if not verdict.equal:
+    if not verdict.equal + verdict.assets_equal:
         return f"{runs}: nothing of them was to be carried"
     left = f", {verdict.left_out:,} of them left out" if verdict.left_out else ""
     return f"{runs}{left}, {held}: {equal_but(verdict.accepted)}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.model import RunId
+from azureml_replay.planning.assets import AssetChoice
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.workspace.profile import WriteRoute
 
@@ -19,6 +20,17 @@ class OnConflict(Enum):
     """The unit is left alone, as with `FAIL`, and the command does not fail."""
     RENAME = "rename"
     """The unit's runs get new ids."""
+
+
+class AssetConflict(Enum):
+    """What becomes of an asset under whose name the target has another thing."""
+
+    FAIL = "fail"
+    """Nothing at all is written."""
+    SKIP = "skip"
+    """The target's stays, and what refers to it leads there."""
+    NEXT = "next"
+    """It gets another version, and what refers to it leads there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +48,28 @@ class ReplayOptions:
     """The side whose value stays where both changed it."""
     write_route: WriteRoute | None = None
     """By which runs are written; None: as the throw-away run showed, and as they were before."""
+    assets: AssetChoice = field(default_factory=AssetChoice)
+    """Which of the models, environments, data, components and code that runs refer to are made."""
+    on_asset_conflict: AssetConflict = AssetConflict.FAIL
     attach: bool = False
     """Files in other datastores are registered where they are, so far as the target reaches the same place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetsSent:
+    """What became of assets in one call."""
+
+    made: int = 0
+    updated: int = 0
+    adopted: int = 0
+    files: int = 0
+    bytes: int = 0
+    left: tuple[str, ...] = ()
+    """Assets under whose name the target has another thing."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """Each asset that the target will not have, and its words."""
+    failed: tuple[tuple[str, str], ...] = ()
+    """Each asset that is left to a later call, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,5 +93,6 @@ class Replayed:
     """What would let the requests through for which runs failed, each once."""
     own_files: int = 0
     """Files sent now that we make; the others are the source's."""
+    assets: AssetsSent = field(default_factory=AssetsSent)
     write_route: WriteRoute = WriteRoute.HISTORY
     """By which runs are written."""

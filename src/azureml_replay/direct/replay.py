@@ -8,7 +8,7 @@ target is asked, never guessed about. Everything but appended points may be repe
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
@@ -17,6 +17,7 @@ from azureml_replay.archive.items import Payload, RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
 from azureml_replay.direct.anew import bring_back, rename
+from azureml_replay.direct.assets import asset_sender
 from azureml_replay.direct.batches import batches
 from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
@@ -40,6 +41,7 @@ from azureml_replay.planning.plan import FILES, LEFT, TAKEN, Step, as_carried, p
 from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
+from azureml_replay.target.asset_plans import figures
 from azureml_replay.target.lease import again_once_held, hold, leased
 from azureml_replay.target.profile import is_seen_in_part, seen_profile
 from azureml_replay.workers import for_each
@@ -116,10 +118,16 @@ async def _replay(
         progress.say(f"an older version of this tool looked at {target.ref}: throw-away runs tell what it did not ask")
         profile = await seen(anew=True)
         planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    planned.assets = figures(archive, ledger, selection, options)
     told(planned)
     for line in planned.staying():
         progress.say(f"{target.ref}: {line}")
     expect(planned.left, progress)
+    assets = asset_sender(
+        archive, ledger, source, target, selection=selection, options=options, width=width, progress=progress
+    )
+    await assets.look()
+    await assets.before_runs()
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     appending = Appending(target, ledger, settled=profile.settles)
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending, profile.rows_of_series)
@@ -129,7 +137,8 @@ async def _replay(
     await replaying.send_all(replaying.reused.rest(options.files, profile))
     await replaying.send_all(replaying.naming.changed(selection, options.files, profile), replaying.not_asked)
     await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
-    return replaying.result()
+    await assets.after_runs()
+    return replace(replaying.result(), assets=assets.sent)
 
 
 @dataclass(slots=True)

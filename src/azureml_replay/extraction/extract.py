@@ -15,6 +15,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import FILES_AS_BEFORE, FILES_LEFT_OUT
 from azureml_replay.counting import counted
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
+from azureml_replay.extraction.assets import AssetBringer
 from azureml_replay.extraction.changes import Recheck
 from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
@@ -28,6 +29,7 @@ from azureml_replay.model import (
     RunDetails,
     RunId,
 )
+from azureml_replay.planning.assets import AssetChoice
 from azureml_replay.planning.plan import SHOWN
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Choice, Selection, choose
@@ -49,6 +51,8 @@ class ExtractOptions:
     """Bring the code that jobs were submitted with."""
     download: bool = False
     """Bring the bytes of files too: then replay and verify need the source no more."""
+    assets: AssetChoice = field(default_factory=AssetChoice)
+    """Bring the models, environments, data, components and code that runs refer to."""
     check_all: bool = False
     """Read every run again, changed or not."""
 
@@ -74,6 +78,8 @@ class Extracted:
     active: int
     """Runs left to a later call because a run of their unit has not ended."""
     failed: tuple[tuple[RunId, str], ...]
+    assets: int = 0
+    """Assets brought now, whether they were here before or came now."""
     unknown_names: tuple[str, ...] = ()
     """What is said of each name in the selection that no root run has."""
     remedies: tuple[str, ...] = ()
@@ -97,7 +103,8 @@ async def extract(
     files = RunFiles(source, archive, progress)
     metrics = MetricBringer(source, archive, progress, options.metrics, asyncio.Semaphore(width))
     lists = RunLists(source, archive, progress)
-    extraction = _Extraction(source, archive, options, progress, lists, files, metrics)
+    assets = AssetBringer(source, archive, progress, options.assets)
+    extraction = _Extraction(source, archive, options, progress, lists, files, metrics, assets)
     archive.put_studio(source.ref, source.studio)
     extraction.expect_what_was_left_out()
     archive.begin_listing()
@@ -121,6 +128,7 @@ async def extract(
     code = CodeBringer(source, archive, progress)
     if options.code:
         await code.bring()
+    await assets.bring(width)
     return Extracted(
         listed=listed,
         units=choice.count,
@@ -132,8 +140,9 @@ async def extract(
         unknown_names=choice.unknown if isinstance(choice, Choice) else (),
         kept=download.files,
         kept_bytes=download.bytes,
-        failed=(*extraction.failed, *download.failed, *code.failed),
-        remedies=remedy_lines([*extraction.remedies, *download.remedies, *code.remedies]),
+        assets=len(assets.brought),
+        failed=(*extraction.failed, *download.failed, *code.failed, *assets.failed),
+        remedies=remedy_lines([*extraction.remedies, *download.remedies, *code.remedies, *assets.remedies]),
     )
 
 
@@ -152,6 +161,7 @@ class _Extraction:
     lists: RunLists
     files_of: RunFiles
     metrics: MetricBringer
+    assets: AssetBringer
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -254,6 +264,7 @@ class _Extraction:
         run = details.run
         self.archive.begin(run.id)
         self.archive.put_details(details)
+        self.assets.note(details)
         points = files = 0
         if run.lender is None:
             points = await self.metrics.bring(run.id, last)

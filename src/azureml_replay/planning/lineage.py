@@ -46,13 +46,13 @@ def of_experiment(source: Place, name: str, sent: Editable | None = None, *, tak
 
 def sent_of_another(there: Experiment, source: Place) -> SentMark | None:
     """What the target's experiment says that a replay from `source` sent of it last, by whichever archive."""
-    told = _decode(there.tags.get(EXPERIMENT_TAG)).get(SENT)
+    told = decoded(there.tags.get(EXPERIMENT_TAG)).get(SENT)
     return SentMark.of_tokens(told) if isinstance(told, str) and made_experiment(there, source) else None
 
 
 def says_more(there: Experiment, source: Place) -> bool:
     """True where the tag has another text than one of ours, whatever it says was sent: also the word of `undo`."""
-    facts = _decode(there.tags.get(EXPERIMENT_TAG))
+    facts = decoded(there.tags.get(EXPERIMENT_TAG))
     return encode({key: value for key, value in facts.items() if key != SENT}) != of_experiment(source, there.name)
 
 
@@ -61,7 +61,7 @@ def made_experiment(experiment: Experiment, source: Place) -> bool:
 
     Not with tags that were copied from another one; early versions named none.
     """
-    facts = _decode(experiment.tags.get(EXPERIMENT_TAG))
+    facts = decoded(experiment.tags.get(EXPERIMENT_TAG))
     named = facts.get("experiment", experiment.name) == experiment.name
     return named and str(facts.get("workspace", "")).lower() == source.key
 
@@ -72,7 +72,7 @@ def is_taken_back(experiment: Experiment, source: Place) -> bool:
     What an early version wrote, which named no experiment, does not do: what is there would be overwritten.
     """
     archived = experiment.archived is not None and made_experiment(experiment, source)
-    return archived and {"undo", "experiment"} <= _decode(experiment.tags.get(EXPERIMENT_TAG)).keys()
+    return archived and {"undo", "experiment"} <= decoded(experiment.tags.get(EXPERIMENT_TAG)).keys()
 
 
 def without_lineage(experiment: Experiment) -> Experiment:
@@ -141,7 +141,7 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
     """
     if is_our_job(run, source, original):
         return False
-    facts = _decode(run.properties.get(PROPERTY))
+    facts = decoded(run.properties.get(PROPERTY))
     if not facts and (not properties_kept or run.tags.get(SOURCE_TAG) == source_mark(source)):
         return run.tags.get(TAG) == original
     named = str(facts.get("workspace", "")).lower() == source.key and facts.get("run") == original
@@ -150,13 +150,13 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
 
 def is_marked(run: Run) -> bool:
     """True where the property says what was sent with this very run."""
-    facts = _decode(run.properties.get(PROPERTY))
+    facts = decoded(run.properties.get(PROPERTY))
     return SentMark.of_text(facts.get(SENT), RunId(str(facts.get("run"))), run.id) is not None
 
 
 def signed(run: Run, mark: SentMark, most: int) -> Run:
     """The run whose property also says what is sent with it, where that has room in `most` characters."""
-    facts = _decode(run.properties.get(PROPERTY))
+    facts = decoded(run.properties.get(PROPERTY))
     told = encode({**facts, SENT: mark.to_text(RunId(str(facts.get("run"))), run.id)})
     if not facts or len(told) > most:
         return run
@@ -172,7 +172,7 @@ def sent_mark(run: Run, original: RunId, most: int) -> SentMark | None:
     mark = SentMark.of_text(run.tags.get(SENT_TAG), original, run.id)
     if mark is not None or SENT_TAG in run.properties or len(run.properties) >= most:
         return mark
-    return SentMark.of_text(_decode(run.properties.get(PROPERTY)).get(SENT), original, run.id)
+    return SentMark.of_text(decoded(run.properties.get(PROPERTY)).get(SENT), original, run.id)
 
 
 def with_mark(update: Run, there: Run, mark: SentMark, original: RunId, limits: Limits) -> Run:
@@ -184,7 +184,7 @@ def with_mark(update: Run, there: Run, mark: SentMark, original: RunId, limits: 
     if SENT_TAG in there.tags or len(names) < limits.tags:
         update = replace(update, tags={**update.tags, SENT_TAG: mark.to_text(original, there.id)})
     if (
-        SENT not in _decode(there.properties.get(PROPERTY))
+        SENT not in decoded(there.properties.get(PROPERTY))
         or len({*there.properties, *update.properties}) >= limits.properties
     ):
         return update
@@ -196,7 +196,7 @@ def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
 
     Which run of which workspace it was is for `is_ours` to judge; the version is that of whoever wrote the run first.
     """
-    wanted, found = (_decode(run.properties.get(PROPERTY)) for run in (expected, actual))
+    wanted, found = (decoded(run.properties.get(PROPERTY)) for run in (expected, actual))
     for fact in sorted(wanted.keys() | found.keys()):
         if fact not in ("workspace", "run", "version", SENT) and wanted.get(fact) != found.get(fact):
             yield fact, str(wanted.get(fact, "")), str(found.get(fact, ""))
@@ -204,26 +204,27 @@ def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
 
 def is_alike(expected: str | None, actual: str | None) -> bool:
     """True where two values of the property say the same of the original, whichever version wrote them."""
-    one, other = _decode(expected), _decode(actual)
+    one, other = decoded(expected), decoded(actual)
     return bool(one) and {**one, "version": None, SENT: None} == {**other, "version": None, SENT: None}
 
 
 def origin(run: Run) -> RunId | None:
     """The id that the run had where it was replayed from, None where it was not replayed."""
-    found = _decode(run.properties.get(PROPERTY)).get("run")
+    found = decoded(run.properties.get(PROPERTY)).get("run")
     return RunId(found) if isinstance(found, str) else None
 
 
 def _before(run: Run) -> object:
     """The origin that the source run itself names: a replay of a replay keeps the chain."""
-    facts = _decode(run.properties.get(PROPERTY))
+    facts = decoded(run.properties.get(PROPERTY))
     if facts:
         return {key: value for key, value in facts.items() if key != SENT}
     tag = run.tags.get(TAG)
     return {"run": tag} if tag else None
 
 
-def _decode(value: str | None) -> dict[str, Any]:
+def decoded(value: str | None) -> dict[str, Any]:
+    """The facts in a value that `encode` made; none for any other text."""
     if not value:
         return {}
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from azureml_replay.counting import counted
 from azureml_replay.model import Omission
+from azureml_replay.planning.assets import AssetPlan
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.refused import REFUSED
@@ -47,6 +48,8 @@ class PlanSummary:
     """By which runs go whose families are not in the target yet."""
     routes: dict[WriteRoute, int] = field(default_factory=dict)
     """Route -> number of runs that go by it, or went."""
+    assets: AssetPlan | None = None
+    """What becomes of the assets that runs refer to; None where none were asked for."""
     left: Left | None = None
     """What of all this is left to send to the target that was named; None: none was."""
 

@@ -9,6 +9,7 @@ from itertools import chain
 
 from azureml_replay.archive.alike import Alike, Plain
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import AssetReceipt
 from azureml_replay.archive.evidence import OTHERS, Topic, Way, run_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
@@ -19,6 +20,7 @@ from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import some_units
 from azureml_replay.planning.refused import NEW_IDS, refused_among
 from azureml_replay.selection import Selection
+from azureml_replay.verification.assets import TO_COMPARE, chosen_receipts
 from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.judging import NEVER, NEVER_SENT, NOT_EXTRACTED, OTHER_CONTENT, items, judged
 from azureml_replay.verification.standing import Item, Standing, earliest
@@ -87,18 +89,23 @@ class Verdict:
     """Changes by somebody that were accepted: no findings, and told all the same."""
     others_not_compared: bool = False
     """The target's other experiments were not looked through for what somebody put below runs of ours."""
+    assets: int = 0
+    """Assets that were to be there: of these so many were compared, and are equal:"""
+    assets_equal: int = 0
+    assets_not_compared: int = 0
     accepted_now: Sequence[Told] = ()
     """Those that the call accepted, each."""
 
     @property
     def complete(self) -> bool:
         """Nothing that was planned and chosen is missing from the comparison."""
-        return not (self.not_compared or self.experiments_not_compared or self.others_not_compared)
+        runs = self.not_compared or self.experiments_not_compared or self.others_not_compared
+        return not (runs or self.assets_not_compared)
 
     @property
     def proves(self) -> bool:
         """Something was compared, nothing is missing from it, and all is equal but for what was accepted."""
-        return self.equal > 0 and self.complete and not self.findings
+        return self.equal + self.assets_equal > 0 and self.complete and not self.findings
 
     @property
     def exit(self) -> Exit:
@@ -132,24 +139,25 @@ def verdict(
     roots = some_units(archive, selection)
     if roots is None and not deep:
         return verdict_of_all(archive, ledger, ledger.alike())
-    fold = _Fold(names=None if roots is None else {OWNER})
+    fold = _Fold(names=None if roots is None else {OWNER}, assets=chosen_receipts(archive, ledger, selection))
     for item in items(ledger, roots, deep=deep):
         fold.add(item)
     omissions = chain(archive.omissions(), ledger.planned_omissions())
     reasons = Counter(one.reason for one in omissions if fold.names is None or one.run in fold.names)
+    reasons += fold.omitted()
     return fold.verdict(ledger, reasons, archive.unknown(), _names(archive))
 
 
 def verdict_of_all(archive: Archive, ledger: TargetLedger, counted: Sequence[Alike]) -> Verdict:
     """The verdict of everything: what is alike was counted together, and every other item is judged."""
-    fold = _Fold(names=None)
+    fold = _Fold(names=None, assets=chosen_receipts(archive, ledger, Selection()))
     plain, odd = ledger.apart(counted)
     for one in plain:
         fold.add_alike(one)
     experiments = {one.experiment for one in plain if one.plain in _IN_EXPERIMENTS}
     for item in judged(ledger, odd, experiments, deep=False):
         fold.add(item)
-    reasons = Counter(archive.omission_reasons()) + Counter(ledger.planned_omission_reasons())
+    reasons = Counter(archive.omission_reasons()) + Counter(ledger.planned_omission_reasons()) + fold.omitted()
     return fold.verdict(ledger, reasons, archive.unknown(), _names(archive))
 
 
@@ -177,6 +185,11 @@ class _Fold:
     accepted: int = 0
     read_at: Instant | None = None
     differing: set[Topic] = field(default_factory=set)
+    assets: Sequence[AssetReceipt] = ()
+
+    def omitted(self) -> Counter[str]:
+        """Reasons why assets are not there, or not whole."""
+        return Counter(one.detail for one in self.assets if one.detail)
 
     def add(self, item: Item) -> None:
         is_run = item.subject.way in (Way.RUN, Way.JOB)
@@ -250,6 +263,9 @@ class _Fold:
             since=found.since,
             unseen=found.causes[Cause.UNSEEN],
             accepted=self.accepted,
+            assets=sum(one.state in TO_COMPARE for one in self.assets),
+            assets_equal=sum(one.looked is not None and not one.found for one in self.assets),
+            assets_not_compared=sum(one.state in TO_COMPARE and one.looked is None for one in self.assets),
         )
 
     def _found(self, ledger: TargetLedger) -> FoundOfAll:
@@ -257,6 +273,9 @@ class _Fold:
         for subject, _, finding in ledger.findings_about() if self.differing else ():
             chosen = (subject.name in runs) if run_of(subject) else (subject in self.differing)
             if chosen and finding.kind != ACCEPTED:
+                found.add(finding)
+        for receipt in self.assets:
+            for finding in receipt.found:
                 found.add(finding)
         return found
 

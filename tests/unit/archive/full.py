@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.assets import AssetExtraction
 from azureml_replay.archive.database import now
 from azureml_replay.archive.edits import Acceptance, Edit, digest
 from azureml_replay.archive.evidence import Topic, Way
@@ -32,6 +34,15 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
+from azureml_replay.workspace.asset import (
+    Asset,
+    AssetContainer,
+    AssetKey,
+    AssetKind,
+    AssetUse,
+    OutsideKind,
+    mention_of_place,
+)
 from azureml_replay.workspace.traffic import ServiceTraffic
 from looks import looked_at
 
@@ -57,6 +68,7 @@ def full(folder: Path) -> Path:
         kept(archive)
         noted(archive)
         replayed(archive)
+        of_assets(archive)
     return folder
 
 
@@ -105,6 +117,34 @@ def kept(archive: Archive) -> None:
         archive.keep(incoming)
     archive.lack_code(CodeReference(snapshot="s1"), "404")
     archive.put_stored("r1", [stored])
+
+
+def of_assets(archive: Archive) -> None:
+    """A model that a run made, what it names, what was not to be had, and what became of it."""
+    key = AssetKey(AssetKind.MODEL, "m", "1")
+    place = Location("store", "uploads/m/")
+    use = AssetUse("flavors.environment", "azureml:e:1", key=AssetKey(AssetKind.ENVIRONMENT, "e", "1"))
+    content = {"type": "custom_model", "lies": mention_of_place(place)}
+    model = Asset(key=key, content=content, tags={"a": None}, run=R1, place=place, uses=(use,), created=Instant(7))
+    archive.put_assets([replace(model, document={"properties": {"x": 1.25}}, unknown=("novelty",))])
+    archive.put_asset_container(AssetContainer(kind=AssetKind.MODEL, name="m", description="d", unknown=("novelty",)))
+    archive.put_asset_files(key, [StoredFile(location=place, size_bytes=3, md5=b"5", metadata={"a": "1"})])
+    archive.lack_asset(AssetKey(AssetKind.ENVIRONMENT, "e", "1"), "404")
+    outside = AssetUse("environmentId", "azureml:AzureML-x:1", outside=OutsideKind.CURATED)
+    archive.put_uses(R1, [outside, AssetUse("outputs.m", "azureml:m:1", key=key)])
+    archive.put_asset_extraction(AssetExtraction("referenced", frozenset(AssetKind)))
+    receipt = AssetReceipt(
+        key=key,
+        state=AssetState.SENT,
+        there=replace(key, version="2"),
+        planned=model.identity,
+        answered=model.identity,
+        fields=model.fields,
+        detail="d",
+        looked=Instant(9),
+        found=(Finding(RunId(""), "model m:1: description", "differs", "1", "2"),),
+    )
+    archive.ledger(TARGET).put_asset_receipt(receipt)
 
 
 def noted(archive: Archive) -> None:

@@ -27,6 +27,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import Shape, planned_trees, shape_of
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.verdict import verdict
+from azureml_replay.workspace.asset import AssetKind
 from azureml_replay.workspace.place import Place
 from unit.archive.full import R1, TARGET, full
 from unit.archive.test_check import SCHEMA, connected, first, here
@@ -66,6 +67,10 @@ def readers(out: Path) -> Iterator[Callable[[Archive], object]]:
     yield lambda archive: list(archive.pending())
     yield lambda archive: (archive.sessions(), archive.imported(), archive.lacks_bytes())
     yield lambda archive: [archive.examination(archive.source, side) for side in ("source", "target")]
+    yield lambda archive: [(archive.asset_files(one.key), one.fields, one.identity) for one in archive.assets()]
+    yield lambda archive: (archive.asset_container(AssetKind.MODEL, "m"), archive.asset_uses(R1))
+    yield lambda archive: (archive.named_assets(), archive.outside_uses(), archive.lacking_assets())
+    yield lambda archive: (archive.asset_totals(), archive.asset_extraction())
     yield lambda archive: [ledger_of(archive, target) for target in (*archive.targets(), TARGET)]
     yield lambda archive: summarize(
         plan(archive, Selection(), FileChoice(), known_profile(archive.ledger(TARGET))),
@@ -84,7 +89,7 @@ def ledger_of(archive: Archive, target: Place) -> None:
         list(rows())
     list(ledger.target_points(R1)), ledger.sent(R1), ledger.receipts(R1), ledger.open_looks(), ledger.carried([R1])
     ledger.sent_file(R1, "model.bin"), shape_of(ledger, R1), ledger.progress(), ledger.findings_of_run(R1)
-    ledger.edits(R1), list(ledger.accepted())
+    ledger.edits(R1), list(ledger.accepted()), ledger.asset_receipts()
     [ledger.kept(topic) for way in Way for topic in ledger.subjects(way)]
     verdict(archive, ledger, Selection())
 

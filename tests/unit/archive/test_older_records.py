@@ -16,7 +16,8 @@ from azureml_replay.archive.older_records import code_of, ties_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
 from azureml_replay.azure.wire.decode_ties import PROPERTIES, TAGS, job_code, tied
-from azureml_replay.azure.wire.fidelity import Fidelity, keys
+from azureml_replay.azure.wire.fates import Fidelity
+from azureml_replay.azure.wire.fidelity import keys
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning.ids import new_id
 from azureml_replay.planning.lineage import PROPERTY

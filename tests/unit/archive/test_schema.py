@@ -38,6 +38,7 @@ RELEASED: list[str] = [
     "eac1c5d12d79bb68",
     "28ed7edbc98bbd05",
     "558bc6d7e39a8608",
+    "2cc394d85ec7af18",
 ]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 

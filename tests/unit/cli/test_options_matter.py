@@ -20,6 +20,9 @@ TOLD = {"--json", "--quiet", "--verbose", "--debug", "--log-file", "--help"}
 ELSEWHERE = {("migrate", "--report"): "where the page lies is held by test_report_command"}
 SAMPLES = {
     "--metrics": "last",
+    "--assets": "none",
+    "--asset-types": "model",
+    "--on-asset-conflict": "next",
     "--artifacts": "download",
     "--ids": "new",
     "--on-conflict": "skip",

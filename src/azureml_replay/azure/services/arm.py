@@ -15,6 +15,7 @@ from azureml_replay.errors import Rejected, UserError
 from azureml_replay.model import Job
 from azureml_replay.sending.sender import Sender, Service
 from azureml_replay.workspace.examined import JobSeen, StoreSeen
+from azureml_replay.workspace.lease import Check
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.reader import Document
 
@@ -30,6 +31,9 @@ class DataPlane:
     """The data plane's host."""
     studio: str | None
     """The address of Studio; None where the cloud names none."""
+    guid: str = ""
+    """By which URIs name the workspace; empty where it does not say."""
+    region: str = ""
 
 
 class Arm:
@@ -40,6 +44,7 @@ class Arm:
         self._sender = sender
         self._cloud = cloud
         self._ref = ref
+        self.scope = cloud.arm_scope
         self._service = Service("arm", cloud.arm_scope)
 
     async def workspace(self) -> Document:
@@ -66,12 +71,13 @@ class Arm:
             Service("discovery", None), "GET", decode.discovery_url(workspace), repeatable=True
         )
         found = discovery.json()
-        return DataPlane(api=decode.api_url(found), studio=decode.studio_url(found))
+        guid, region = decode.workspace_names(workspace)
+        return DataPlane(api=decode.api_url(found), studio=decode.studio_url(found), guid=guid, region=region)
 
     async def jobs(self) -> AsyncIterator[Sequence[Job]]:
         """Root jobs, archived ones too, by pages."""
         graphs: dict[str, Document | None] = {}
-        async for page in self._listed("/jobs", "&listViewType=All"):
+        async for page in self.listed("/jobs", "&listViewType=All"):
             for item in page.items:
                 await self._learn_graphs(decode.nested_components(item), graphs)
             yield [decode.job(item, graphs) for item in page.items]
@@ -96,6 +102,19 @@ class Arm:
         document: Mapping[str, Any] = await self._get(f"{self._cloud.arm}{quote(arm_id)}?api-version={API_VERSION}")
         return document
 
+    async def below(self, path: str) -> Document:
+        """The document of a resource by its path below the workspace. Raises NotFound, Rejected."""
+        document: Document = await self._get(self._url(path))
+        return document
+
+    async def put(self, path: str, body: Mapping[str, Any], check: Check, *, repeatable: bool) -> Document:
+        """Put a resource below the workspace; what the service answers. Raises Rejected; Uncertain as `Sender.send`."""
+        answer = await self._sender.send(
+            self._service, "PUT", self._url(path), json=body, repeatable=repeatable, check=check
+        )
+        document: Document = answer.json()
+        return document
+
     async def datastore(self, name: str) -> decode_storage.Datastore:
         """A datastore's account and container. Raises NotFound, or Rejected where it holds no blobs."""
         document = await self._get(self._url(f"/datastores/{quote(name, safe='')}"))
@@ -103,12 +122,12 @@ class Arm:
 
     async def datastores(self) -> AsyncIterator[Sequence[StoreSeen]]:
         """All datastores, by pages."""
-        async for page in self._listed("/datastores"):
+        async for page in self.listed("/datastores"):
             yield [decode_storage.store_seen(item) for item in page.items]
 
     async def jobs_seen(self) -> AsyncIterator[Sequence[JobSeen]]:
         """Root jobs, archived ones too, by pages, without their graphs."""
-        async for page in self._listed("/jobs", "&listViewType=All"):
+        async for page in self.listed("/jobs", "&listViewType=All"):
             yield [decode.job_seen(item) for item in page.items]
 
     async def secret(self, name: str) -> decode_storage.Secret:
@@ -117,7 +136,9 @@ class Arm:
         answer = await self._sender.send(self._service, "POST", url, repeatable=True)
         return decode_storage.secret(answer.json())
 
-    def _listed(self, below: str, query: str = "") -> AsyncIterator[decode.Page]:
+    def listed(self, below: str, query: str = "") -> AsyncIterator[decode.Page]:
+        """A list of the workspace, by pages."""
+
         async def ask(before: decode.Page | None) -> decode.Page:
             url = before.link if before and before.link else self._url(below, query)
             return decode.page(await self._get(url))

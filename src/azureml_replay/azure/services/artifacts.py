@@ -47,7 +47,15 @@ class ArtifactIndex:
 
     async def register(self, run: RunId, path: str, place: Location) -> bool:
         """Make an entry for bytes that are there (responses.md 7); False where the path is taken. Repeatable."""
-        body = encode.registration(run, path, place)
+        return await self._registered(encode.registration(run, path, place))
+
+    async def register_upload(self, place: Location) -> None:
+        """Make an entry for what a client uploaded without a run: by it alone MLflow finds such files. Repeatable."""
+        origin, _, below = place.path.partition("/")
+        container, _, path = below.partition("/")
+        await self._registered(encode.entry(origin, container, path, place))
+
+    async def _registered(self, body: encode.Body) -> bool:
         try:
             await self._sender.send(self._service, "POST", self._register, json=body, repeatable=True)
         except Rejected as error:

@@ -33,8 +33,8 @@ class Files:
 
     def __init__(self, artifacts: ArtifactIndex, storage: Storage) -> None:
         """Entries go through `artifacts`, bytes through `storage`."""
-        self._artifacts = artifacts
-        self._storage = storage
+        self.artifacts = artifacts
+        self.storage = storage
         self._blocks = Blocks(storage)
         self._reach = Reach()
 
@@ -57,7 +57,7 @@ class Files:
         if not paths:
             return {}, {}
         try:
-            urls, problems = await self._artifacts.entries(experiment, run, paths)
+            urls, problems = await self.artifacts.entries(experiment, run, paths)
         except Rejected as error:
             refused = Refused.of(error)
             if not refused.of_item:
@@ -72,7 +72,7 @@ class Files:
     async def _put_one(self, run: RunId, file: PutFile, url: str | None) -> Outcome:
         at = place_of(run, file.path)
         try:
-            if url is not None and await self._written(self._storage.door(url), file, at):
+            if url is not None and await self._written(self.storage.door(url), file, at):
                 return None
             again = await self._door_to_existing(run, file.path, at)
             if again is None or not await self._written(again, file, at):
@@ -99,12 +99,12 @@ class Files:
         A blob keeps its type: one of another type is removed first.
         """
         try:
-            await self.write(await self._storage.writable(at), file, at)
+            await self.write(await self.storage.writable(at), file, at)
         except Rejected as error:
             if error.code != decode_storage.OTHER_TYPE:
                 raise
-            await self._storage.remove(at)
-            await self.write(await self._storage.writable(at), file, at)
+            await self.storage.remove(at)
+            await self.write(await self.storage.writable(at), file, at)
 
     async def _door_to_existing(self, run: RunId, path: str, at: Location) -> Door | None:
         """A URL for a file that is there already: its entry hands out no new one, and the first one may only create.
@@ -112,19 +112,19 @@ class Files:
         Raises Rejected where the entry leads elsewhere: a file that was attached may be the source's own.
         """
         try:
-            url = await self._artifacts.write_url(run, path)
+            url = await self.artifacts.write_url(run, path)
         except Rejected:
             return None
         if not unquote(urlsplit(url).path).endswith(f"/{at.path}"):
             raise Rejected("its index entry leads to another place, which is left alone")
-        return self._storage.door(url)
+        return self.storage.door(url)
 
     async def remove(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
         """Remove files; path -> what became of each. Bytes go first: an entry without bytes can still be found."""
 
         async def one(path: str) -> Outcome:
             try:
-                await self._storage.remove(place_of(run, path))
+                await self.storage.remove(place_of(run, path))
             except Rejected as error:
                 return Refused.of(error)
             except ServiceError as error:
@@ -139,7 +139,7 @@ class Files:
         if not paths:
             return {}
         try:
-            await self._artifacts.remove(run, paths)
+            await self.artifacts.remove(run, paths)
         except Rejected as error:
             if error.status in NOT_SPOKEN and not error.code:
                 return dict.fromkeys(paths, Refused("this service removes no index entries", error.status))
@@ -154,7 +154,7 @@ class Files:
         """Write a blob to `at`, in blocks if it is large. Repeatable. Raises Rejected, Unavailable, IntegrityError."""
         if isinstance(file, NewFile):
             headers = encode.put_headers(file.content_type, _md5(file.data))
-            await self._storage.ask(door, "PUT", headers=headers, data=file.data)
+            await self.storage.ask(door, "PUT", headers=headers, data=file.data)
         elif isinstance(file, HeldFile):
             await self._upload(door, file, at)
         elif file.read is None or (file.source is not None and self._reach.worth_asking(_host(file))):
@@ -187,7 +187,7 @@ class Files:
             await self._blocks.copy(door, file, at)  # 409 is about the blob: an append blob of which nobody said so
 
     async def _copy_whole(self, door: Door, file: CopyFile) -> None:
-        answer = await self._storage.ask(door, "PUT", headers=encode.copy_headers(file))
+        answer = await self.storage.ask(door, "PUT", headers=encode.copy_headers(file))
         if answer.headers.get("x-ms-copy-status", "success") != "success":
             raise Unavailable(f"the copy of {file.path} did not end", method="PUT", url=answer.url)
 
@@ -207,7 +207,7 @@ class Files:
             await self._put_whole(door, file, b"".join(file.pieces(size)))
 
     async def _put_whole(self, door: Door, file: CopyFile | HeldFile, data: bytes) -> None:
-        await self._storage.ask(door, "PUT", headers=encode.whole_headers(file.stored, _md5(data)), data=data)
+        await self.storage.ask(door, "PUT", headers=encode.whole_headers(file.stored, _md5(data)), data=data)
 
 
 def _md5(data: bytes) -> bytes:

@@ -408,6 +408,12 @@ def discovery_url(workspace: Document) -> str:
     return url
 
 
+def workspace_names(workspace: Document) -> tuple[str, str]:
+    """The guid and the region by which URIs name a workspace; empty where it does not say."""
+    said = workspace.get("properties") or {}
+    return str(said.get("workspaceId") or ""), str(workspace.get("location") or "")
+
+
 @readable
 def studio_url(discovery: Document) -> str | None:
     """The address of Studio (responses.md 3); None where a cloud names none."""

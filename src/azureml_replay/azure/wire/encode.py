@@ -192,8 +192,13 @@ def artifact_paths(paths: Sequence[str]) -> Body:
 
 def registration(run: RunId, path: str, place: Location) -> Body:
     """Request for `artifacts/register`, as promptflow sends it (responses.md 7)."""
+    return entry(RUN_FILES, container_of(run), path, place)
+
+
+def entry(origin: str, container: str, path: str, place: Location) -> Body:
+    """The same for a container of any origin: what clients upload without a run has one of its own."""
     data_path = {"dataStoreName": place.datastore, "relativePath": place.path}
-    return {"origin": RUN_FILES, "container": container_of(run), "path": path, "dataPath": data_path}
+    return {"origin": origin, "container": container, "path": path, "dataPath": data_path}
 
 
 def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str, int]]:

@@ -7,36 +7,9 @@ Keys are those of the official interface files (run-history.json, mfe 2024-04-01
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
-from typing import NamedTuple
 
-
-class Fidelity(Enum):
-    """Where a value of the source ends up. The text is what it means."""
-
-    CARRIED = "carried", "the target has it, and verify compares it"
-    LINEAGE = "lineage", "the target has it in the run's property `azureml_replay`, and verify compares it there"
-    FILE = "file", "the target has it in the run's file `replay/job.json`, secrets redacted; verify compares the file"
-    LISTED = "listed", "kept in the archive, and listed as an omission where it has a value: no target takes it"
-    ARCHIVE = "archive", "not sent, though it could be: most would be false there, or lead to pages that cannot work"
-    NEVER_SENT = "never sent", "it acts on the source workspace: one omission a run names those that have a value"
-    SERVER = "server-owned", "no client can write it: the target makes its own"
-    REDACTED = "redacted", "taken out before anything is written, and listed as an omission"
-    NO_VALUE = "no value", "of the answer, not of the run: how to ask for the next page"
-
-    @property
-    def title(self) -> str:
-        """As the table shows it."""
-        return self.value[0]
-
-
-class Key(NamedTuple):
-    """One key of a wire type."""
-
-    key: str
-    fate: Fidelity
-    reason: str
-
+from azureml_replay.azure.wire.fates import Fidelity, Key
+from azureml_replay.azure.wire.fidelity_assets import ASSETS
 
 _CREATE_RUN = (
     Key("runId", Fidelity.CARRIED, "the same; with `--ids new` or `--on-conflict rename` another, kept in the archive"),
@@ -341,9 +314,19 @@ ARM lists root jobs only. Of a child, `replay/job.json` holds the definition and
 """
 
 
+_OF_ASSETS = """
+What runs refer to has rows of its own: the keys below `properties` of a version of an asset, and of what its versions
+share. Names and versions are the same, but for those of anonymous components and code, which are the service's. When
+and by whom an asset was made stands in its property `azureml_replay`; a secret in its document is taken out, and an
+asset that cannot be made without it is an omission.
+"""
+
+
 def page() -> str:
     """The table as Markdown."""
-    return "\n".join([_HEAD, *_fates(), _MORE, *(line for name in TABLE for line in _section(name))])
+    runs = (line for name in TABLE for line in _section(name))
+    assets = (line for name in ASSETS for line in _rows(name, ASSETS[name]))
+    return "\n".join([_HEAD, *_fates(), _MORE, *runs, _OF_ASSETS, *assets])
 
 
 def _fates() -> Iterator[str]:
@@ -358,8 +341,13 @@ def _section(name: str) -> Iterator[str]:
         yield "What a client may write of a run. The rows are those of `Run`:\n"
         yield ", ".join(f"`{row.key}`" for row in TABLE[name]) + "\n"
         return
+    yield from list(_rows(name, TABLE[name]))[1:]
+
+
+def _rows(name: str, rows: Sequence[Key]) -> Iterator[str]:
+    yield f"## {name}\n"
     yield from _table("key", "fate", "how, or why not")
-    yield from (f"| `{row.key}` | {row.fate.title} | {row.reason} |" for row in TABLE[name])
+    yield from (f"| `{row.key}` | {row.fate.title} | {row.reason} |" for row in rows)
     yield ""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from azureml_replay.azure.wire.fidelity import JOB_TYPES, TABLE, Fidelity, keys
+from azureml_replay.azure.wire.fates import Fidelity
+from azureml_replay.azure.wire.fidelity import JOB_TYPES, TABLE, keys
 
 ACTING = tuple(sorted(keys("Run", Fidelity.NEVER_SENT)))
 """Keys of a run that act on its workspace."""

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 
 from azureml_replay.azure.place import azure_place
 from azureml_replay.azure.wire import decode, decode_metrics, encode
-from azureml_replay.azure.wire.fidelity import TABLE, Fidelity, keys, page
+from azureml_replay.azure.wire.fates import Fidelity
+from azureml_replay.azure.wire.fidelity import TABLE, keys, page
+from azureml_replay.azure.wire.fidelity_assets import ASSETS
 from azureml_replay.comparison.runs import CARRIED
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
@@ -75,6 +77,25 @@ def test_every_key_has_a_row_and_every_row_a_key(wire_type: str) -> None:
 
     assert keys(wire_type) == keys_of(file, wire_type)
     assert len(TABLE[wire_type]) == len(keys(wire_type)), "a key stands twice"
+
+
+OF_RECORDINGS = {"autoDeleteSetting", "intellectualProperty", "datasets", "referencedUris", "stage"}
+"""Keys of assets that only recordings and later versions of the interface have."""
+
+
+@pytest.mark.parametrize("wire_type", ASSETS)
+def test_every_key_of_an_asset_has_a_row(wire_type: str) -> None:
+    """As for runs, with the types that a version is made of."""
+
+    def told(name: str) -> set[str]:
+        found = swagger(ARM)[name]
+        above = [base["$ref"].rpartition("/")[2] for base in found.get("allOf", ())]
+        return set(found.get("properties", ())).union(*map(told, above))
+
+    rows = [row.key for row in ASSETS[wire_type]]
+    assert told(wire_type) <= set(rows)
+    assert set(rows) - told(wire_type) - OF_RECORDINGS <= {"isAnonymous", "provisioningState", "dataType"}
+    assert len(rows) == len(set(rows)), "a key stands twice"
 
 
 def test_no_job_type_is_forgotten() -> None:

@@ -1,0 +1,111 @@
+"""What became of each asset in one target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from azureml_replay import redact
+from azureml_replay.archive.database import now
+from azureml_replay.archive.of_target import OfTarget
+from azureml_replay.archive.records import dumps, loads
+from azureml_replay.instants import Instant
+from azureml_replay.model import Finding, Json, RunId
+from azureml_replay.workspace.asset import AssetKey, AssetKind
+
+
+class AssetState(Enum):
+    """How far an asset has come."""
+
+    SENDING = "sending"
+    """It may have arrived: the target has to be asked."""
+    SENT = "sent"
+    """Made by this archive."""
+    ADOPTED = "adopted"
+    """The target had an equal one: nothing was written, and nothing is taken back."""
+    LEFT = "left"
+    """The target has another thing under this name, which was left alone."""
+    REFUSED = "refused"
+    UNDONE = "undone"
+    """Made by this archive, and archived by `undo`."""
+
+
+THERE = frozenset({AssetState.SENT, AssetState.ADOPTED})
+"""States of what the target holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetReceipt:
+    """What became of one asset; the digests are those of `workspace.asset`."""
+
+    key: AssetKey
+    """In the source."""
+    state: AssetState
+    there: AssetKey
+    """In the target."""
+    planned: str
+    """Digest of what was to be there."""
+    answered: str | None = None
+    """Digest of the content that the target answered: a service may have kept another one than it was sent."""
+    fields: Mapping[str, Json] = field(default_factory=dict)
+    """What may change of it, as the target answered it last."""
+    detail: str | None = None
+    looked: Instant | None = None
+    """When verify compared it last; nothing was written since."""
+    found: tuple[Finding, ...] = ()
+    """What that found."""
+
+
+class AssetReceipts(OfTarget):
+    """The part of a target's ledger that is about assets."""
+
+    def asset_receipts(self) -> dict[AssetKey, AssetReceipt]:
+        """Asset of the source -> what became of it."""
+        rows = self._all(
+            "select kind, name, version, state, there_name, there_version, planned, answered, fields, detail, "
+            "looked, found from asset_receipt where target = ? order by kind, name, version",
+            (self._number,),
+        )
+        return {one.key: one for one in map(_receipt, rows)}
+
+    def put_asset_receipt(self, receipt: AssetReceipt) -> None:
+        """Write what became of an asset, in place of what was known; on the disk when this returns. Repeatable."""
+        key, there = receipt.key, receipt.there
+        with self._transaction(durable=True):
+            cells = (key.kind.value, key.name, key.version, receipt.state.value, there.name, there.version)
+            digests = (receipt.planned, receipt.answered, dumps(dict(receipt.fields)).decode())
+            detail = receipt.detail and redact.text(receipt.detail)
+            self._execute(
+                "insert or replace into asset_receipt values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (self._owner(), *cells, *digests, detail, now().ticks, *_seen(receipt)),
+            )
+
+    def asset_names(self) -> dict[AssetKey, AssetKey]:
+        """Source -> target of the assets that have another name there."""
+        found = {key: one.there for key, one in self.asset_receipts().items() if one.state in THERE}
+        return {key: there for key, there in found.items() if key != there}
+
+
+def _seen(receipt: AssetReceipt) -> tuple[int | None, str | None]:
+    if receipt.looked is None:
+        return None, None
+    found = [[one.what, one.kind, redact.text(one.expected), redact.text(one.actual)] for one in receipt.found]
+    return receipt.looked.ticks, dumps(found).decode()
+
+
+def _receipt(row: tuple[Any, ...]) -> AssetReceipt:
+    kind, name, version, state, there_name, there_version, planned, answered, fields, detail, looked, found = row
+    told = AssetKind(kind)
+    return AssetReceipt(
+        key=AssetKey(told, name, version),
+        state=AssetState(state),
+        there=AssetKey(told, there_name or name, there_version or version),
+        planned=planned,
+        answered=answered,
+        fields=loads(fields or "{}"),
+        detail=detail,
+        looked=None if looked is None else Instant(looked),
+        found=tuple(Finding(RunId(""), *cells) for cells in loads(found or "[]")),
+    )

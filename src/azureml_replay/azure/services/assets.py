@@ -1,0 +1,123 @@
+"""The assets of one workspace: read, made, archived. Hosts and routes of ARM; lists are whole documents."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from urllib.parse import quote, urlsplit
+
+from azureml_replay.azure.place import names_of, resource_id
+from azureml_replay.azure.services.arm import Arm, DataPlane
+from azureml_replay.azure.storage.files import Files
+from azureml_replay.azure.wire import decode_assets, encode_assets
+from azureml_replay.azure.wire.naming import SEGMENTS, Scope, uses
+from azureml_replay.azure.wire.places import ARTIFACT_STORE
+from azureml_replay.azure.wire.references import parse
+from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
+from azureml_replay.sending.sender import Service
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.lease import Check, unchecked
+from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.put_files import PutFile
+from azureml_replay.workspace.reader import Document
+
+_LISTED = {AssetKind.CODE: ""}
+"""Codes alone know no filter: all of them are listed."""
+_ALL = "&listViewType=All"
+
+
+class Assets:
+    """Models, environments, data, components and codes of one workspace."""
+
+    def __init__(self, arm: Arm, ref: Place, places: DataPlane, files: Files) -> None:
+        """Asks nothing yet."""
+        self._sender, self._data = files.storage.sender, Service("data", arm.scope)
+        self._output_url = f"{places.api}/data/v1.0{quote(resource_id(ref))}/dataversion/createUnregisteredOutput"
+        subscription, group, workspace = names_of(ref)
+        self._arm, self._storage, self._index, self._files = arm, files.storage, files.artifacts, files
+        self._scope = Scope(
+            subscription=subscription, group=group, workspace=workspace, guid=places.guid, region=places.region
+        )
+        self._knows_accounts = False
+
+    def uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
+        """The assets that a run and its job name, each way once."""
+        found = list(uses(job.document if job else None, self._scope))
+        for side, named in (("inputs", details.run.inputs), ("outputs", details.run.outputs)):
+            for name, one in named.items():
+                found += uses({"uri": one.asset_id}, self._scope, f"{side}.{name}")
+        return found
+
+    async def containers(self, kind: AssetKind) -> AsyncIterator[Sequence[AssetContainer]]:
+        """All names of a kind, by pages."""
+        async for page in self._arm.listed(f"/{SEGMENTS[kind]}", _LISTED.get(kind, _ALL)):
+            yield [decode_assets.container(item, kind) for item in page.items]
+
+    async def versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
+        """All versions of a name, by pages."""
+        path = f"/{SEGMENTS[kind]}/{quote(name, safe='')}/versions"
+        async for page in self._arm.listed(path, _LISTED.get(kind, _ALL)):
+            yield [await self._read(item, AssetKey(kind, name, str(item.get("name")))) for item in page.items]
+
+    async def find(self, key: AssetKey) -> Asset | None:
+        """One version; None where there is none."""
+        try:
+            document = await self._arm.below(encode_assets.version_path(key, SEGMENTS[key.kind]))
+        except NotFound:
+            return None
+        return await self._read(document, key)
+
+    async def put(self, asset: Asset, names: Mapping[AssetKey, AssetKey], check: Check = unchecked) -> Asset:
+        """Make it, or bring it up to date; as answered, under the name that the answer's id has."""
+        if asset.output is not None and asset.run is not None:
+            return await self._put_output(asset, asset.run)
+        key = names.get(asset.key, asset.key)
+        place = encode_assets.place_there(asset) if asset.key.kind in decode_assets.OWN else None
+        web = await self._storage.url(place) if place else None
+        body = encode_assets.version_body(replace(asset, key=key), self._scope, names, web)
+        path = encode_assets.version_path(key, SEGMENTS[key.kind])
+        answer = await self._arm.put(path, body, check, repeatable=not asset.anonymous)
+        there = parse(str(answer.get("id")))
+        name = there["name"] if there and there["name"] else key.name
+        made = await self._read(answer, AssetKey(key.kind, name, str(answer.get("name"))))
+        return await self.find(made.key) or made if made.hidden else made
+
+    async def _put_output(self, asset: Asset, run: RunId) -> Asset:
+        """Data of a named output is made under a name of the run's: the same one where the run's id is."""
+        body = encode_assets.output_body(asset, run, self._scope)
+        answer = await self._sender.send(self._data, "POST", self._output_url, json=body, repeatable=True)
+        key = decode_assets.made_output(answer.json(), self._scope)
+        found = await self.find(key)
+        if found is None:
+            raise Rejected(f"{key} was made for an output of run {run}, and is not there")
+        return found
+
+    async def files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
+        """The file at a place, or those below it."""
+        async for page in self._storage.listed(place.datastore, place.path):
+            yield [one for one in page if _is_at(one.location.path, place.path)]
+
+    async def put_file(self, place: Location, file: PutFile) -> None:
+        """Write one file; in the artifact store its entry in the index comes first, as for files of runs."""
+        if place.datastore == ARTIFACT_STORE:
+            await self._index.register_upload(place)
+        await self._files.write(await self._storage.writable(place), file, place)
+
+    async def _read(self, document: Document, key: AssetKey) -> Asset:
+        found = decode_assets.asset(document, key.kind, key.name, self._scope)
+        if found.place is None and not self._knows_accounts and decode_assets.names_a_blob(document):
+            await self._learn_account()
+            found = decode_assets.asset(document, key.kind, key.name, self._scope)
+        return found
+
+    async def _learn_account(self) -> None:
+        """Codes and build contexts name blobs by their own URLs: which of them are the workspace's, is asked once."""
+        url = urlsplit(await self._storage.url(Location(decode_assets.STORE, "")))
+        accounts = {url.hostname or "": (decode_assets.STORE, url.path.strip("/"))}
+        self._scope, self._knows_accounts = replace(self._scope, accounts=accounts), True
+
+
+def _is_at(path: str, place: str) -> bool:
+    """By segments: `data/a` is not below `data/ab`."""
+    return path == place or path.startswith(place if place.endswith("/") else f"{place}/")

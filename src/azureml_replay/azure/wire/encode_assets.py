@@ -1,0 +1,87 @@
+"""Bodies that make assets in a workspace, out of the documents of another one (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, STORE, URI_OF
+from azureml_replay.azure.wire.fidelity_assets import sent_of
+from azureml_replay.azure.wire.naming import Scope, long_uri, moved, named_key, replaced, scope_of
+from azureml_replay.model import Json, Location, RunId
+from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
+from azureml_replay.workspace.reader import mapping
+
+UPLOADED = "LocalUpload"
+"""The folder in which clients put what they upload."""
+
+
+def place_there(asset: Asset) -> Location | None:
+    """Where a target has the bytes of an asset: at the same path, but for code, whose containers are the service's.
+
+    Code may lie in a folder of the workspace's blob store, where clients of 2022 put it (cmd-builder-create-cancel).
+    """
+    if asset.key.kind is not AssetKind.CODE:
+        return asset.place
+    told = asset.properties.get("hash_sha256") or digest_of([asset.key.name, asset.key.version])
+    return Location(STORE, f"{UPLOADED}/{told}/")
+
+
+def version_body(asset: Asset, scope: Scope, names: Mapping[AssetKey, AssetKey], web: str | None) -> dict[str, Any]:
+    """The body that makes a version in the workspace of `scope`; `web` is the blob URL of its bytes there."""
+    document = mapping(asset.document)
+    said = {key: value for key, value in mapping(document["properties"]).items() if key in sent_of(asset.key.kind)}
+    body = _renamed(said, scope_of(str(document.get("id"))), scope, names)
+    body |= {"description": asset.description, "tags": dict(asset.tags), "properties": dict(asset.properties)}
+    body |= {"isArchived": asset.archived, "isAnonymous": asset.anonymous}
+    body |= _placed(asset, body, scope, web)
+    if asset.key.kind is AssetKind.MODEL:
+        body["jobName"] = asset.run
+    if asset.key.kind is AssetKind.COMPONENT:
+        body["componentSpec"] = {**body["componentSpec"], "name": asset.key.name, "version": asset.key.version}
+    if "stage" in body or asset.stage:
+        body["stage"] = asset.stage
+    return {"properties": {key: value for key, value in body.items() if value is not None}}
+
+
+def _renamed(
+    said: Mapping[str, Any], own: Scope | None, scope: Scope, names: Mapping[AssetKey, AssetKey]
+) -> dict[str, Any]:
+    """References to assets of the workspace that the document is of, as they are in the other one."""
+    if own is None:
+        return dict(said)
+
+    def change(key: str, text: str, holder: Mapping[str, Any]) -> Json:
+        named = named_key(key, text, holder, own)
+        return moved(text, names.get(named, named), scope) if named else text
+
+    found = replaced(said, change)
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _placed(asset: Asset, body: Mapping[str, Any], scope: Scope, web: str | None) -> dict[str, Any]:
+    """The key that says where the bytes lie."""
+    place = place_there(asset)
+    if place is None:
+        return {}
+    if asset.key.kind is AssetKind.ENVIRONMENT:
+        return {BUILD: {**(body.get(BUILD) or {}), CONTEXT: web}} if body.get(BUILD) else {}
+    if asset.key.kind is AssetKind.CODE:
+        return {URI_OF[AssetKind.CODE]: web}
+    return {URI_OF[asset.key.kind]: long_uri(place, scope)} if asset.key.kind in URI_OF else {}
+
+
+def version_path(key: AssetKey, segment: str) -> str:
+    """The path of a version below its workspace."""
+    return f"/{segment}/{quote(key.name, safe='')}/versions/{quote(key.version, safe='')}"
+
+
+def output_body(asset: Asset, run: RunId, scope: Scope) -> dict[str, Any]:
+    """The body of `createUnregisteredOutput`, as promptflow sends it (assets.md 1.2): data of a run's named output."""
+    kind = str(mapping(asset.content).get("type"))
+    uri = long_uri(asset.place, scope) if asset.place else ""
+    return {"runId": run, "outputName": asset.output, "uri": uri, "type": _OUTPUT_TYPES.get(kind, "UriFolder")}
+
+
+_OUTPUT_TYPES = {"uri_file": "UriFile", "uri_folder": "UriFolder", "mltable": "MLTable"}

@@ -1,0 +1,215 @@
+"""Which asset or which place a reference in a document means, seen from one workspace (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from azureml_replay.azure.wire.references import Spelling, Spelt, parse, render
+from azureml_replay.model import Json, Location
+from azureml_replay.workspace.asset import AssetKey, AssetKind, AssetUse, OutsideKind
+
+SEGMENTS = {
+    AssetKind.CODE: "codes",
+    AssetKind.ENVIRONMENT: "environments",
+    AssetKind.COMPONENT: "components",
+    AssetKind.DATA: "data",
+    AssetKind.MODEL: "models",
+}
+"""The collection of each kind below a workspace."""
+KINDS = {segment: kind for kind, segment in SEGMENTS.items()}
+CURATED = "AzureML-"
+"""The beginning of the names of environments that the service makes (responses.md 1.2)."""
+NAMING = {
+    "environmentId": AssetKind.ENVIRONMENT,
+    "environment": AssetKind.ENVIRONMENT,
+    "codeId": AssetKind.CODE,
+    "code": AssetKind.CODE,
+    "componentId": AssetKind.COMPONENT,
+    "component": AssetKind.COMPONENT,
+    "uri": AssetKind.DATA,
+}
+"""Keys whose values name assets, with the kind that a short name there means: `azureml:x` alone is a compute, too."""
+PLACING = frozenset({"uri", "modelUri", "dataUri", "codeUri", "contextUri"})
+"""Keys whose values say where bytes lie."""
+_INPUT = re.compile(r"azureml_.+_input_data_.+")
+_OUTPUT = re.compile(r"azureml_(?P<run>.+)_output_data_(?P<output>.+)")
+"""Names of data that the service makes for an input or output of a run (pipe-details-completed.json)."""
+_OWN_OUTPUT = "default"
+"""The output by which every run shows its own container: its bytes are files of the run."""
+_TYPES = ("type", "jobInputType", "jobOutputType")
+_REGISTRIES = frozenset({Spelling.REGISTRY_VERSION, Spelling.REGISTRY_LABEL, Spelling.REGISTRY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The names under which documents mean one workspace."""
+
+    subscription: str
+    group: str
+    workspace: str
+    guid: str = ""
+    region: str = ""
+    accounts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Host of a storage account -> a datastore of the workspace in it, and that datastore's container."""
+
+    def owns(self, reference: Spelt) -> bool:
+        """True where a reference that names a workspace names this one; keywords and scopes have no case."""
+        if reference.form in (Spelling.LISTED, Spelling.LOCATED):
+            return bool(self.guid) and reference["guid"].lower() == self.guid.lower()
+        named = (reference["subscription"], reference["group"], reference["workspace"])
+        own = (self.subscription, self.group, self.workspace)
+        return [one.lower() for one in named] == [one.lower() for one in own]
+
+
+def scope_of(arm_id: str) -> Scope | None:
+    """The workspace that an asset's own id names."""
+    found = parse(arm_id)
+    if found is None or found.form is not Spelling.ARM:
+        return None
+    return Scope(subscription=found["subscription"], group=found["group"], workspace=found["workspace"])
+
+
+def key_of(reference: Spelt, kind: AssetKind | None, scope: Scope) -> AssetKey | None:
+    """The asset of this workspace that is meant; `kind` is what a short name means."""
+    if reference.form in (Spelling.ARM, Spelling.LOCATED):
+        named = KINDS.get(reference["kind"].lower())
+        return AssetKey(named, reference["name"], reference["version"]) if named and scope.owns(reference) else None
+    if reference.form is Spelling.VERSION and kind is not None:
+        return AssetKey(kind, reference["name"], reference["version"])
+    return None
+
+
+def place_of_uri(text: str, scope: Scope) -> Location | None:
+    """Where in the workspace's own storage a URI leads; None for any other place."""
+    found = parse(text)
+    if found is None:
+        return None
+    if found.form in (Spelling.STORE, Spelling.STORE_BARE) or (
+        found.form in (Spelling.LONG, Spelling.LISTED) and scope.owns(found)
+    ):
+        return Location(found["datastore"], found["path"])
+    return _of_web(text, scope) if found.form is Spelling.WEB else None
+
+
+def _of_web(text: str, scope: Scope) -> Location | None:
+    """A blob's own URL; another container of the account is named after the datastore, as storage names it."""
+    parts = urlsplit(text)
+    if parts.query or (parts.hostname or "") not in scope.accounts:
+        return None
+    datastore, own = scope.accounts[parts.hostname or ""]
+    container, _, path = unquote(parts.path).lstrip("/").partition("/")
+    return Location(datastore if container == own else f"{datastore}/{container}", path)
+
+
+def uses(document: Json, scope: Scope, where: str = "") -> Iterator[AssetUse]:
+    """The assets that a document names, under keys that name assets only."""
+    for path, key, text, holder in _texts(document, where):
+        found = parse(text)
+        if key not in NAMING or found is None:
+            continue
+        kind = NAMING[key] if key != "uri" or not _is_model(holder) else AssetKind.MODEL
+        if use := _use(path, text, found, kind, scope):
+            yield use
+
+
+def _use(where: str, text: str, found: Spelt, kind: AssetKind, scope: Scope) -> AssetUse | None:
+    key = key_of(found, kind, scope)
+    outside = _made_by_the_service(key) if key else _elsewhere(found, kind)
+    if key is None and outside is None:
+        return None
+    return AssetUse(where, text, key=None if outside else key, outside=outside)
+
+
+def _made_by_the_service(key: AssetKey) -> OutsideKind | None:
+    if key.kind is AssetKind.ENVIRONMENT and key.name.startswith(CURATED):
+        return OutsideKind.CURATED
+    if key.kind is not AssetKind.DATA:
+        return None
+    output = _OUTPUT.fullmatch(key.name)
+    implicit = _INPUT.fullmatch(key.name) or (output and output["output"] == _OWN_OUTPUT)
+    return OutsideKind.IMPLICIT if implicit else None
+
+
+def output_of(key: AssetKey) -> tuple[str, str] | None:
+    """The run and its named output that the service made a data asset for; None for any other asset."""
+    found = _OUTPUT.fullmatch(key.name) if key.kind is AssetKind.DATA else None
+    return (found["run"], found["output"]) if found else None
+
+
+def _elsewhere(found: Spelt, kind: AssetKind) -> OutsideKind | None:
+    if found.form in _REGISTRIES:
+        return OutsideKind.REGISTRY
+    if found.form in (Spelling.ARM, Spelling.LOCATED) and found["kind"].lower() in KINDS:
+        return OutsideKind.WORKSPACE
+    unsettled = found.form is Spelling.LABEL or (found.form is Spelling.NAME and kind is not AssetKind.DATA)
+    return OutsideKind.RELATIVE if unsettled else None
+
+
+def _is_model(holder: Mapping[str, Any]) -> bool:
+    return any(str(holder.get(key, "")).lower().endswith("model") for key in _TYPES)
+
+
+def _texts(value: Json, where: str) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
+    """Every text below a key: its way, the key, the text, and what holds it."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            path = f"{where}.{key}" if where else key
+            if isinstance(one, str):
+                yield path, key, one, value
+            else:
+                yield from _texts(one, path)
+    elif isinstance(value, list | tuple):
+        for at, one in enumerate(value):
+            yield from _texts(one, f"{where}[{at}]")
+
+
+def replaced(value: Json, change: Callable[[str, str, Mapping[str, Any]], Json]) -> Json:
+    """A copy in which `change` makes something of each text below a key, of which it gets key, text and holder."""
+    if isinstance(value, Mapping):
+        return {
+            key: change(key, one, value) if isinstance(one, str) else replaced(one, change)
+            for key, one in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [replaced(one, change) for one in value]
+    return value
+
+
+def named_key(key: str, text: str, holder: Mapping[str, Any], scope: Scope) -> AssetKey | None:
+    """The asset of the workspace that one value names, where its key is one that names assets."""
+    found = parse(text) if key in NAMING else None
+    if found is None:
+        return None
+    kind = NAMING[key] if key != "uri" or not _is_model(holder) else AssetKind.MODEL
+    named = key_of(found, kind, scope)
+    return None if named and named.kind is AssetKind.ENVIRONMENT and named.name.startswith(CURATED) else named
+
+
+def moved(text: str, there: AssetKey, scope: Scope) -> str:
+    """A reference to an asset as it names the same thing in another workspace, under the name that it has there."""
+    found = parse(text)
+    if found is None:
+        return text
+    return render(
+        found.having(
+            subscription=scope.subscription,
+            group=scope.group,
+            workspace=scope.workspace,
+            guid=scope.guid,
+            region=scope.region,
+            name=there.name,
+            version=there.version,
+        )
+    )
+
+
+def long_uri(place: Location, scope: Scope) -> str:
+    """The URI of a place in a workspace's own storage, whole."""
+    return (
+        f"azureml://subscriptions/{scope.subscription}/resourcegroups/{scope.group}/workspaces/{scope.workspace}"
+        f"/datastores/{place.datastore}/paths/{place.path}"
+    )

@@ -1,0 +1,88 @@
+"""The bytes of assets, from storage to storage: files of a run came with it, others are copied where they are due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.counting import counted
+from azureml_replay.files.bytes import Supply
+from azureml_replay.model import Artifact, Location, StoredFile
+from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset import Asset
+from azureml_replay.workspace.assets import AssetTarget
+
+FILES_AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class AssetFiles:
+    """Brings the bytes of assets; a place that several share is looked at once."""
+
+    archive: Archive
+    ledger: TargetLedger
+    supply: Supply
+    target: AssetTarget
+    done: dict[Location, str] = field(default_factory=dict)
+    """Place in the source -> why its files are not there; empty where they are."""
+
+    async def bring(self, asset: Asset) -> tuple[str, int, int]:
+        """Why the asset's files are not there, empty where they are; and how many, with their bytes, went now."""
+        place = self.target.asset_place(asset)
+        if place is None or asset.place is None:
+            return "", 0, 0
+        if asset.place in self.done:
+            return self.done[asset.place], 0, 0
+        listed = self.archive.asset_files(asset.key)
+        if asset.files_of is not None and not listed:
+            why, files, size = await self._of_run(asset, place), 0, 0
+        else:
+            why, files, size = await self._copied(asset.place, place, listed, optional=asset.output is not None)
+        self.done[asset.place] = why
+        return why, files, size
+
+    async def _of_run(self, asset: Asset, place: Location) -> str:
+        """They came with the run, under the same path of its container, unless they were left out or it failed."""
+        run, base = asset.files_of, asset.place
+        assert run is not None and base is not None  # noqa: S101, PT018  # `bring` has looked
+        if self.ledger.stands_for(run) != run:
+            return f"run {run}, whose files it is, is not in the target under its own id"
+        wanted = [one.location.path for one in self.archive.artifacts(run) if one.stored and _below(one.location, base)]
+        found = {one.location.path async for page in self.target.asset_files(place) for one in page}
+        absent = [path for path in wanted if path not in found]
+        if not wanted:
+            return f"run {run} has no files there"
+        return f"{counted(len(absent), 'file')} of run {run} are not in the target: {absent[0]}" if absent else ""
+
+    async def _copied(
+        self, base: Location, place: Location, listed: list[StoredFile], *, optional: bool
+    ) -> tuple[str, int, int]:
+        """Copied where they are not there; another file in their place is left alone. An output may be empty."""
+        if not listed and not optional:
+            return "no file of it is in the source's storage", 0, 0
+        there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
+        due: list[tuple[StoredFile, Location]] = []
+        for file in listed:
+            at = Location(place.datastore, place.path + file.location.path.removeprefix(base.path))
+            held = there.get(at.path)
+            if held is None:
+                due.append((file, at))
+            elif (held.size_bytes, held.md5) != (file.size_bytes, file.md5):
+                return f"another file lies at {at.datastore}: {at.path}, which was left alone", 0, 0
+        if not all(self.supply.source or self.archive.held(file) for file, _ in due):
+            return "its bytes are not in the archive: name its --source", 0, 0
+        await for_each(due, self._copy, FILES_AT_ONCE)
+        return "", len(due), sum(file.size_bytes for file, _ in due)
+
+    async def _copy(self, due: tuple[StoredFile, Location]) -> None:
+        file, at = due
+        artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
+        await self.target.put_asset_file(at, await self.supply.file(artifact, at.path))
+
+
+def _below(location: Location, base: Location) -> bool:
+    """By segments; a model's place may be a file."""
+    folder = base.path if base.path.endswith("/") else f"{base.path}/"
+    same = location.datastore == base.datastore
+    return same and (location.path == base.path or location.path.startswith(folder))

@@ -1,0 +1,129 @@
+"""Looks at what a target has under the names of assets that are to be made, before anything is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from azureml_replay.archive.asset_receipts import AssetReceipt
+from azureml_replay.direct.options import AssetConflict
+from azureml_replay.planning.assets import PlannedAsset, as_edited, changeable, is_made_from
+from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind, with_names
+from azureml_replay.workspace.assets import AssetTarget
+from azureml_replay.workspace.place import Place
+
+NAMES_AT_ONCE = 8
+_NUMBER = re.compile(r"[0-9]+")
+
+
+class AssetStep(Enum):
+    """What is to be done."""
+
+    MAKE = "make"
+    UPDATE = "update"
+    """It is ours, and the source's values changed since."""
+    KEEP = "keep"
+    """It is ours, and as it should be."""
+    ADOPT = "adopt"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetLooked:
+    """What a target has of one asset, and what is to be done."""
+
+    asset: Asset
+    """Of the source."""
+    there: AssetKey
+    step: AssetStep
+    found: Asset | None = None
+    update: Asset | None = None
+    """What is found, with the values that it is to have."""
+
+
+@dataclass(slots=True)
+class AssetLooks:
+    """Asks for each asset once; kind by kind, since what one refers to may have another name."""
+
+    target: AssetTarget
+    source: Place
+    receipts: dict[AssetKey, AssetReceipt]
+    on_conflict: AssetConflict
+    names: dict[AssetKey, AssetKey] = field(default_factory=dict)
+    """Source -> target, of those that have, or will have, another name there."""
+    conflicts: list[AssetKey] = field(default_factory=list)
+    _versions: dict[tuple[AssetKind, str], list[Asset]] = field(default_factory=dict)
+
+    async def at(self, planned: Sequence[PlannedAsset], width: int) -> dict[AssetKey, AssetLooked]:
+        """What is to be done of each."""
+        found: dict[AssetKey, AssetLooked] = {}
+
+        async def one(item: PlannedAsset) -> None:
+            found[item.key] = await self._look(item.asset)
+
+        for kind in IN_ORDER:
+            of_kind = [item for item in planned if item.key.kind is kind]
+            # a component may be named by the next one: those are looked at one by one
+            await for_each(of_kind, one, 1 if kind is AssetKind.COMPONENT else min(width, NAMES_AT_ONCE))
+        return found
+
+    async def _look(self, asset: Asset) -> AssetLooked:
+        receipt = self.receipts.get(asset.key)
+        there = receipt.there if receipt else asset.key
+        wanted = with_names(asset.content, self.names)
+        found = await self._found(asset, there, wanted)
+        if found is None:
+            self._name(asset.key, there)
+            return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
+        if is_made_from(found, asset.key, self.source):
+            self._name(asset.key, found.key)
+            return self._of_ours(asset, found, receipt)
+        if found.content == wanted:
+            self._name(asset.key, found.key)
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
+        return await self._in_the_way(asset, found)
+
+    def _of_ours(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
+        sent = receipt.fields if receipt else {}
+        update = as_edited(asset, found, sent)
+        if changeable(update) == changeable(found):
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found)
+        return AssetLooked(asset=asset, there=found.key, step=AssetStep.UPDATE, found=found, update=update)
+
+    async def _found(self, asset: Asset, there: AssetKey, wanted: object) -> Asset | None:
+        """Of what was made for one job only, the service chose the name: an equal one is the same."""
+        if not (asset.anonymous and asset.key.kind is AssetKind.COMPONENT):
+            return await self.target.asset(there)
+        versions = await self._all_versions(asset.key)
+        ours = (one for one in versions if is_made_from(one, asset.key, self.source))
+        return next(ours, None) or next((one for one in versions if one.content == wanted), None)
+
+    async def _in_the_way(self, asset: Asset, found: Asset) -> AssetLooked:
+        self.conflicts.append(asset.key)
+        if self.on_conflict is not AssetConflict.NEXT:
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
+        there = AssetKey(asset.key.kind, asset.key.name, await self._next(asset))
+        self._name(asset.key, there)
+        return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
+
+    async def _next(self, asset: Asset) -> str:
+        """The next number for models, whose versions MLflow takes for numbers; else the version and six digits."""
+        if asset.key.kind is not AssetKind.MODEL:
+            return f"{asset.key.version}-{asset.identity[:6]}"
+        versions = [one.key.version for one in await self._all_versions(asset.key)]
+        versions += [key.version for key in self.names.values() if key.name == asset.key.name]
+        return str(1 + max((int(one) for one in versions if _NUMBER.fullmatch(one)), default=0))
+
+    async def _all_versions(self, key: AssetKey) -> list[Asset]:
+        named = (key.kind, key.name)
+        if named not in self._versions:
+            pages = self.target.asset_versions(*named)
+            self._versions[named] = [one async for page in pages for one in page]
+        return self._versions[named]
+
+    def _name(self, key: AssetKey, there: AssetKey) -> None:
+        if key != there:
+            self.names[key] = there

@@ -1,0 +1,74 @@
+"""Takes back the assets that an archive made: archived, never deleted; what it only found there stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.errors import ServiceError, noted
+from azureml_replay.planning.assets import changeable, is_made_from
+from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset import Asset, AssetKind, digest_of
+from azureml_replay.workspace.assets import AssetTarget
+
+AT_ONCE = 8
+NOT_OURS = "it does not say that it was made from this source"
+CHANGED = "it was changed in the target since"
+NO_FLAG = "code cannot be archived: it stays"
+
+
+def undoable_assets(ledger: TargetLedger) -> list[AssetReceipt]:
+    """Those that were made, or may have been."""
+    states = (AssetState.SENT, AssetState.SENDING)
+    return [one for one in ledger.asset_receipts().values() if one.state in states]
+
+
+@dataclass(slots=True)
+class AssetUndo:
+    """Archives what is ours and as it was sent."""
+
+    archive: Archive
+    ledger: TargetLedger
+    target: AssetTarget
+    count: int = 0
+    left: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    async def all(self) -> None:
+        """Repeatable."""
+        await for_each(undoable_assets(self.ledger), self._one, AT_ONCE)
+
+    async def _one(self, receipt: AssetReceipt) -> None:
+        try:
+            there = await self.target.asset(receipt.there)
+            if there is None or (there.archived and not self._why_not(receipt, there)):
+                self._note(receipt, there)
+            else:
+                await self._archive(receipt, there)
+        except ServiceError as error:
+            self.failed.append(f"{receipt.there}: {noted(error, str(receipt.there))}")
+
+    async def _archive(self, receipt: AssetReceipt, there: Asset) -> None:
+        if why := self._why_not(receipt, there):
+            self.left.append(f"{receipt.there}: {why}")
+            return
+        answer = await self.target.put_asset(replace(there, archived=True), {})
+        self._note(receipt, answer)
+        self.count += 1
+
+    def _why_not(self, receipt: AssetReceipt, there: Asset) -> str:
+        if not is_made_from(there, receipt.key, self.archive.source):
+            return NOT_OURS
+        if there.key.kind is AssetKind.CODE:
+            return NO_FLAG
+        sent = {name: value for name, value in receipt.fields.items() if not name.startswith("property ")}
+        edited = receipt.answered is not None and (
+            changeable(there) != sent or digest_of(there.content) != receipt.answered
+        )
+        return CHANGED if edited else ""
+
+    def _note(self, receipt: AssetReceipt, answer: Asset | None = None) -> None:
+        fields = answer.fields if answer else {}
+        self.ledger.put_asset_receipt(replace(receipt, state=AssetState.UNDONE, fields=fields, looked=None, found=()))

@@ -1,0 +1,292 @@
+"""Assets -> workspace, recording receipts: what runs refer to before the runs, models after their files.
+
+A service that is sent what contradicts what it has may answer with success and keep the old: only the answer is
+believed. Names go side by side, versions of a name one by one and the oldest first, since the latest is the one that
+was written last. What is archived is archived once all of it is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetState
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.direct.asset_files import AssetFiles
+from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
+from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
+from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
+from azureml_replay.files.bytes import Supply
+from azureml_replay.model import Json, RunId
+from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.progress import Progress
+from azureml_replay.selection import Selection
+from azureml_replay.target.asset_plans import asset_plan
+from azureml_replay.target.lease import hold
+from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, with_names
+from azureml_replay.workspace.assets import AssetTarget, takes_assets
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Refused, Target
+
+NAMES_AT_ONCE = 8
+AFTER_RUNS = frozenset({AssetKind.MODEL})
+"""Kinds whose bytes usually are files of runs."""
+CONTRADICTS = 409
+"""The status with which what is there already is kept."""
+UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
+RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
+COPIED = "the target keeps a copy of its bytes at another place"
+OTHERWISE = "the target answered with success, and keeps another content than it was sent"
+IN_THE_WAY = "the target has another one under that name and version, which was left alone"
+
+
+@dataclass(slots=True)
+class AssetSender:
+    """Sends the assets of one plan."""
+
+    archive: Archive
+    ledger: TargetLedger
+    target: AssetTarget
+    files: AssetFiles
+    planned: Sequence[PlannedAsset]
+    on_conflict: AssetConflict
+    width: int
+    progress: Progress
+    sent: AssetsSent = field(default_factory=AssetsSent)
+    remedies: list[Remedy | None] = field(default_factory=list)
+    receipts: dict[AssetKey, AssetReceipt] = field(init=False)
+    looks: AssetLooks = field(init=False)
+    by_key: dict[AssetKey, PlannedAsset] = field(init=False)
+    found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
+    to_archive: list[tuple[AssetLooked, Asset]] = field(default_factory=list)
+    """What was made, as answered, and is archived in the source."""
+
+    def __post_init__(self) -> None:
+        self.by_key = {one.key: one for one in self.planned}
+        self.receipts = self.ledger.asset_receipts()
+        source = self.archive.source
+        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.ledger.asset_names())
+
+    async def look(self) -> None:
+        """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
+        for one in self.planned:
+            if one.fate is AssetFate.OMITTED and one.key not in self.receipts:
+                self._leave_out(one)
+        due = [one for one in self.planned if one.fate in (AssetFate.CREATE, AssetFate.CONFLICT)]
+        if not due:
+            return
+        await hold(self.target)
+        self.progress.expect("assets sent", len(due))
+        self.found = await self.looks.at(due, self.width)
+        if self.looks.conflicts and self.on_conflict is AssetConflict.FAIL:
+            names = ", ".join(sorted(map(str, self.looks.conflicts)))
+            raise UserError(
+                f"the target has other assets under the names of {names}: nothing was written. "
+                f"--on-asset-conflict skip leaves the target's, next gives those of the source another version, "
+                f"--assets none leaves all of them out"
+            )
+
+    def _leave_out(self, one: PlannedAsset) -> None:
+        """Note what nobody makes, with its reason."""
+        digest = digest_of_asset(one.asset)
+        self._put(AssetReceipt(key=one.key, state=AssetState.REFUSED, there=one.key, planned=digest, detail=one.reason))
+
+    async def before_runs(self) -> None:
+        """Send what runs may refer to."""
+        await self._send([one for one in self.planned if not _after_runs(one)])
+
+    async def after_runs(self) -> None:
+        """Send models, then archive what is archived in the source."""
+        await self._send([one for one in self.planned if _after_runs(one)])
+        await for_each(self.to_archive, self._archive_one, min(self.width, NAMES_AT_ONCE))
+
+    async def _send(self, planned: Iterable[PlannedAsset]) -> None:
+        """Names side by side, but components, which refer to each other, one by one in their order."""
+        names: dict[tuple[str, str], list[AssetLooked]] = {}
+        for one in planned:
+            if one.key in self.found:
+                name = "" if one.key.kind is AssetKind.COMPONENT else one.key.name
+                names.setdefault((one.key.kind.value, name), []).append(self.found[one.key])
+        for kind in dict.fromkeys(kind for kind, _ in names):
+            groups = [group for (of_kind, _), group in names.items() if of_kind == kind]
+            await for_each(groups, self._send_name, min(self.width, NAMES_AT_ONCE))
+
+    async def _send_name(self, versions: Sequence[AssetLooked]) -> None:
+        for one in versions:
+            try:
+                await self._send_one(one)
+            except (ServiceError, IntegrityError) as error:
+                self._fail(one.asset.key, noted(error, str(one.asset.key)), getattr(error, "remedy", None))
+            self.progress.done("assets sent")
+
+    async def _send_one(self, one: AssetLooked) -> None:
+        """One asset; an error is about this one only."""
+        key = one.asset.key
+        if one.step is AssetStep.LEAVE:
+            self._note(one, AssetState.LEFT, detail=IN_THE_WAY)
+            self.sent = replace(self.sent, left=(*self.sent.left, str(key)))
+        elif one.step is AssetStep.ADOPT:
+            self._note(one, AssetState.ADOPTED, one.found)
+            self.sent = replace(self.sent, adopted=self.sent.adopted + 1)
+        elif one.step is AssetStep.KEEP:
+            self._note(one, AssetState.SENT, one.found, detail=self._detail(one, one.found))
+        elif absent := self._absent(one.asset):
+            self._fail(key, f"the {absent} that it refers to is not there yet")
+        else:
+            await self._make(one)
+
+    def _absent(self, asset: Asset) -> AssetKey | None:
+        """An asset that it names, that is to be there by now, and is not."""
+        coming = (use.key for use in asset.uses if use.key in self.by_key)
+        return next((key for key in coming if not self._never_comes(key) and not self._is_there(key)), None)
+
+    def _never_comes(self, key: AssetKey) -> bool:
+        """True for what nobody is to wait for."""
+        return self.by_key[key].fate is AssetFate.OMITTED
+
+    def _is_there(self, key: AssetKey) -> bool:
+        receipt = self.receipts.get(key)
+        return receipt is not None and (receipt.state in THERE or receipt.answered is not None)
+
+    async def _make(self, one: AssetLooked) -> None:
+        """Bytes first: an asset whose bytes are not there is worse than none."""
+        if one.asset.output is not None and self._run_there(one.asset) is None:
+            self._fail(one.asset.key, f"run {one.asset.run}, whose output it is, is not there yet")
+            return
+        why, files, size = await self.files.bring(one.asset)
+        if why:
+            self._fail(one.asset.key, why)
+            return
+        self._note(one, AssetState.SENDING, one.found)
+        try:
+            answer = await self._put_asset(one)
+        except Rejected as error:
+            refused = Refused.of(error)
+            if not (refused.of_item or refused.status == CONTRADICTS):
+                raise
+            self._refuse(one, refused.reason)
+            return
+        self._believe(one, answer)
+        made, updated = int(one.step is AssetStep.MAKE), int(one.step is AssetStep.UPDATE)
+        self.sent = replace(
+            self.sent,
+            made=self.sent.made + made,
+            updated=self.sent.updated + updated,
+            files=self.sent.files + files,
+            bytes=self.sent.bytes + size,
+        )
+
+    async def _put_asset(self, one: AssetLooked) -> Asset:
+        """What is there already keeps its content, which may lie elsewhere than it was sent to."""
+        if one.update is not None:
+            return await self.target.put_asset(one.update, {})
+        signed = signed_asset(one.asset, self.archive.source)
+        wanted = replace(signed, run=self._run_there(one.asset), archived=False)
+        return await self.target.put_asset(wanted, self._names(one))
+
+    def _believe(self, one: AssetLooked, answer: Asset) -> None:
+        """What was answered is what is there."""
+        told = with_names(one.asset.content, self.looks.names)
+        if answer.key != one.there:
+            self.looks.names[one.asset.key] = answer.key
+        one = replace(one, there=answer.key)
+        may_differ = answer.key.kind is AssetKind.MODEL or answer.hidden
+        if answer.content != told and not may_differ:
+            self._refuse(one, OTHERWISE)
+            return
+        waits = one.update is None and one.asset.archived and not answer.archived
+        state = AssetState.SENDING if waits else AssetState.SENT
+        self._note(one, state, answer, detail=self._detail(one, answer))
+        if waits:
+            self.to_archive.append((one, answer))
+
+    def _detail(self, one: AssetLooked, answer: Asset | None) -> str | None:
+        """What the target does not keep of it."""
+        run = self._run_there(one.asset)
+        if answer is None or one.asset.run is None:
+            return answer.hidden if answer else None
+        if run is None:
+            return RUN_ABSENT.format(one.asset.run)
+        if answer.run != run:
+            return UNLINKED.format(one.asset.run)
+        return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
+
+    def _run_there(self, asset: Asset) -> RunId | None:
+        return self.ledger.stands_for(asset.run) if asset.run else None
+
+    def _names(self, one: AssetLooked) -> dict[AssetKey, AssetKey]:
+        return {**self.looks.names, one.asset.key: one.there}
+
+    async def _archive_one(self, waiting: tuple[AssetLooked, Asset]) -> None:
+        one, made = waiting
+        try:
+            answer = await self.target.put_asset(replace(made, archived=True), {})
+        except ServiceError as error:
+            self._fail(one.asset.key, noted(error, str(one.asset.key)), error.remedy)
+            return
+        self._note(one, AssetState.SENT, answer, detail=self._detail(one, answer))
+
+    def _note(
+        self, one: AssetLooked, state: AssetState, answer: Asset | None = None, detail: str | None = None
+    ) -> None:
+        asset = self.by_key[one.asset.key].asset
+        receipt = AssetReceipt(
+            key=asset.key,
+            state=state,
+            there=one.there,
+            planned=digest_of_asset(asset),
+            answered=digest_of(answer.content) if answer else None,
+            fields=self._sent_fields(one, answer) if answer else {},
+            detail=detail,
+        )
+        self._put(receipt)
+
+    def _sent_fields(self, one: AssetLooked, answer: Asset) -> Mapping[str, Json]:
+        """What is there by our doing: where somebody's edit stays, what was sent before it, so that it shows as one."""
+        before = self.looks.receipts.get(one.asset.key)
+        if before is None or not before.fields or one.found is None:
+            return answer.fields
+        now, found, sent = answer.fields, one.found.fields, before.fields
+        theirs = {name for name in now.keys() | sent.keys() if now.get(name) == found.get(name) != sent.get(name)}
+        ours = {name: value for name, value in now.items() if name not in theirs}
+        return ours | {name: sent[name] for name in theirs & sent.keys()}
+
+    def _put(self, receipt: AssetReceipt) -> None:
+        self.ledger.put_asset_receipt(receipt)
+        self.receipts[receipt.key] = receipt
+
+    def _refuse(self, one: AssetLooked, words: str) -> None:
+        self._note(one, AssetState.REFUSED, detail=words)
+        self.sent = replace(self.sent, refused=(*self.sent.refused, (str(one.asset.key), words)))
+        self.progress.say(f"{one.asset.key} is not made: {words}")
+
+    def _fail(self, key: AssetKey, why: str, remedy: Remedy | None = None) -> None:
+        self.sent = replace(self.sent, failed=(*self.sent.failed, (str(key), why)))
+        self.remedies.append(remedy)
+        self.progress.say(f"{key} is not there yet: {why}")
+
+
+def _after_runs(one: PlannedAsset) -> bool:
+    return one.key.kind in AFTER_RUNS or one.asset.output is not None
+
+
+def asset_sender(
+    archive: Archive,
+    ledger: TargetLedger,
+    source: Source | None,
+    target: Target,
+    *,
+    selection: Selection,
+    options: ReplayOptions,
+    width: int,
+    progress: Progress,
+) -> AssetSender:
+    """The sender of what a replay's runs refer to. Without anything chosen, or to be made there, it does nothing."""
+    there = target if takes_assets(target) else None
+    planned = asset_plan(archive, ledger, selection, options, there.asset_kinds) if there else []
+    into = cast("AssetTarget", target)
+    files = AssetFiles(archive, ledger, Supply(archive, source), into)
+    return AssetSender(archive, ledger, into, files, planned, options.on_asset_conflict, width, progress)

@@ -1,0 +1,170 @@
+"""What runs refer to -> archive: assets that chosen runs lead to, or all of them.
+
+`referenced` asks for each named asset once, and lists models, since no run names those that it made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.assets import AssetExtraction
+from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, noted
+from azureml_replay.model import RunDetails, RunId
+from azureml_replay.planning.assets import AssetChoice, AssetScope
+from azureml_replay.progress import Progress
+from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetContainer, AssetKey, AssetKind
+from azureml_replay.workspace.assets import AssetSource, has_assets
+from azureml_replay.workspace.source import Source
+
+NAMES_AT_ONCE = 8
+GONE = "the workspace has none of that name and version"
+_NEVER_CHANGES = frozenset({AssetKind.CODE})
+"""Kinds that are read once."""
+
+
+@dataclass(slots=True)
+class AssetBringer:
+    """Brings what the runs of the archive refer to. A workspace without assets is asked nothing."""
+
+    source: Source
+    archive: Archive
+    progress: Progress
+    choice: AssetChoice
+    failed: list[tuple[RunId, str]] = field(default_factory=list)
+    remedies: list[Remedy | None] = field(default_factory=list)
+    brought: set[AssetKey] = field(default_factory=set)
+    older: bool = field(init=False)
+    """True where runs were extracted by a version that did not look at what they name."""
+    _listed: set[object] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.older = self.archive.asset_extraction() is None and self.archive.totals().extracted > 0
+
+    def note(self, details: RunDetails) -> None:
+        """Keep what a run and its job name. Asks nothing. Repeatable."""
+        if has_assets(self.source):
+            run = details.run.id
+            uses = self.source.asset_uses(details, self.archive.job(run))
+            if uses or self.archive.asset_uses(run):
+                self.archive.put_uses(run, uses)
+
+    async def bring(self, width: int) -> None:
+        """Bring the chosen assets, each as it is now. Repeatable."""
+        if self.choice.none or not has_assets(self.source):
+            return
+        if self.older:
+            for details in self._extracted():
+                self.note(details)
+        if self.choice.scope is AssetScope.ALL:
+            for kind in self._kinds():
+                await self._bring_kind(kind, None, width)
+        elif AssetKind.MODEL in self._kinds():
+            await self._bring_kind(AssetKind.MODEL, self._wanted_runs(), width)
+        await self._bring_named(width)
+        await for_each(self._with_files(), self._list_files, width)
+        self.archive.put_asset_extraction(AssetExtraction(self.choice.scope.value, self.choice.kinds))
+
+    def _kinds(self) -> list[AssetKind]:
+        source = self._asking()
+        return [kind for kind in IN_ORDER if kind in self.choice.kinds & source.asset_kinds]
+
+    def _asking(self) -> AssetSource:
+        assert has_assets(self.source)  # noqa: S101  # `bring` has looked
+        return self.source
+
+    def _extracted(self) -> Iterable[RunDetails]:
+        for root in self.archive.units():
+            for run in self.archive.unit(root):
+                if details := self.archive.details(run.id):
+                    yield details
+
+    def _wanted_runs(self) -> frozenset[RunId]:
+        return frozenset(run.id for root in self.archive.units() for run in self.archive.unit(root))
+
+    async def _bring_kind(self, kind: AssetKind, made_by: frozenset[RunId] | None, width: int) -> None:
+        """All versions of all names; with `made_by` those that these runs made, and those that something names."""
+        named = frozenset(self.archive.named_assets())
+
+        async def one(container: AssetContainer) -> None:
+            found: list[Asset] = []
+            async for page in self._asking().asset_versions(kind, container.name):
+                found += [a for a in page if made_by is None or a.key in named or self._is_of(a, made_by)]
+            if found:
+                self.archive.put_asset_container(container)
+                self._keep(found)
+
+        async def names() -> list[AssetContainer]:
+            return [one async for page in self._asking().asset_containers(kind) for one in page]
+
+        await for_each(await names(), one, min(width, NAMES_AT_ONCE))
+
+    @staticmethod
+    def _is_of(asset: Asset, runs: frozenset[RunId]) -> bool:
+        return asset.run in runs or asset.files_of in runs
+
+    async def _bring_named(self, width: int) -> None:
+        """Each named asset, then what it names in turn."""
+        asked: set[AssetKey] = set()
+        while ahead := [key for key in self.archive.named_assets() if self._is_due(key) and key not in asked]:
+            asked.update(ahead)
+            await for_each(ahead, self._bring_one, width)
+
+    def _is_due(self, key: AssetKey) -> bool:
+        if key in self.brought or key.kind not in self.choice.kinds:
+            return False
+        return key.kind not in _NEVER_CHANGES or self.archive.asset(key) is None
+
+    async def _bring_one(self, key: AssetKey) -> None:
+        """One asset; an error is about this one only."""
+        try:
+            asset = await self._asking().asset(key)
+        except Rejected as error:
+            self.archive.lack_asset(key, noted(error, str(key)))
+            self.remedies.append(error.remedy)
+        except ServiceError as error:
+            self._fail(key, error)
+        else:
+            if asset is None:
+                self.archive.lack_asset(key, GONE)
+            else:
+                self._keep([asset])
+
+    def _keep(self, assets: list[Asset]) -> None:
+        self.archive.put_assets(assets)
+        self.brought.update(asset.key for asset in assets)
+        self.progress.done("assets extracted", len(assets))
+
+    def _with_files(self) -> list[Asset]:
+        """Assets whose bytes are to be carried with them: those in a run's own container are files of that run."""
+        runs = self._wanted_runs()
+        known = self.archive.asset_totals()
+        return [
+            asset
+            for asset in self.archive.assets()
+            if asset.owns_bytes
+            and asset.place is not None
+            and asset.files_of not in runs
+            and (asset.key in self.brought or asset.key not in known)
+        ]
+
+    async def _list_files(self, asset: Asset) -> None:
+        if asset.place is None:
+            return
+        try:
+            files = [file async for page in self._asking().asset_files(asset.place) for file in page]
+        except NotFound:
+            files = []
+        except ServiceError as error:
+            self._fail(asset.key, error)
+            return
+        self.archive.put_asset_files(asset.key, files)
+
+    def _fail(self, key: AssetKey, error: ServiceError) -> None:
+        why = noted(error, str(key))
+        users = self.archive.runs_that_use(key)
+        self.failed.append((users[0] if users else RunId(""), f"{key}: {why}"))
+        self.remedies.append(error.remedy)
+        self.progress.say(f"{key} not extracted: {why}")

@@ -1,0 +1,191 @@
+"""What runs refer to, as values: models, environments, data, components and code (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import blake2b
+
+from azureml_replay.instants import Instant
+from azureml_replay.json_text import canonical
+from azureml_replay.model import Json, Location, RunId
+
+
+class AssetKind(Enum):
+    """The kinds of assets, in the order in which they are created: a later one may refer to an earlier one."""
+
+    CODE = "code"
+    ENVIRONMENT = "environment"
+    COMPONENT = "component"
+    DATA = "data"
+    MODEL = "model"
+
+
+IN_ORDER = tuple(AssetKind)
+
+
+@dataclass(frozen=True, slots=True)
+class AssetKey:
+    """The name of one version of an asset. Names and versions differ by case, too."""
+
+    kind: AssetKind
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.name}:{self.version}"
+
+    def __lt__(self, other: AssetKey) -> bool:
+        return self._order < other._order
+
+    @property
+    def _order(self) -> tuple[int, str, str]:
+        return IN_ORDER.index(self.kind), self.name, self.version
+
+
+class OutsideKind(Enum):
+    """Where something lies that a workspace refers to and does not hold itself."""
+
+    REGISTRY = "registry"
+    CURATED = "curated"
+    """Made by the service for every workspace."""
+    WORKSPACE = "another workspace"
+    IMPLICIT = "a run's own"
+    """Made by the service for one input or output of a run."""
+    RELATIVE = "label"
+    """A name without a version, or with a label: which version was meant is known to the service alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetUse:
+    """A reference to an asset, in a run, a job, or another asset."""
+
+    where: str
+    """The way to the value in the document: `properties.environmentId`."""
+    text: str
+    """The value as it stands there."""
+    key: AssetKey | None = None
+    """The asset of the same workspace that is meant; None where it is none."""
+    outside: OutsideKind | None = None
+    """Where it is, if not in the same workspace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One version of an asset of a workspace, or one that a target is to hold."""
+
+    key: AssetKey
+    content: Json
+    """What never changes of it: equal for equal assets, in whichever workspace. Its own references are `Mention`s."""
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str | None] = field(default_factory=dict)
+    stage: str | None = None
+    """Of a model: Development, Production, Archived, … as people name it; archiving is something else."""
+    archived: bool = False
+    anonymous: bool = False
+    """Made for one job only, under a name of the service's or of a client's making."""
+    run: RunId | None = None
+    """The run that made it."""
+    output: str | None = None
+    """The named output of its run that it is: the service makes such data, under a name of its own."""
+    owns_bytes: bool = False
+    """True where its bytes belong to it; those of other data are somebody's, and stay where they are."""
+    files_of: RunId | None = None
+    """The run whose own files are its bytes; None where they are its own, or nobody's here."""
+    place: Location | None = None
+    """Where its bytes lie in the workspace's own storage; a folder's path ends with a slash."""
+    uses: tuple[AssetUse, ...] = ()
+    hidden: str | None = None
+    """The reason why a part of what makes it cannot be read; None where all of it was."""
+    managed: str | None = None
+    """The reason why nobody makes it: the service does."""
+    created: Instant | None = None
+    creator: str | None = None
+    document: Json = None
+    """The whole wire document; redacted once it comes out of an archive."""
+    unknown: tuple[str, ...] = ()
+    """Wire keys that decoding did not know: kept in `document`, counted in the archive."""
+    redacted: bool = False
+    """True where the archive took a secret out of what makes it: it cannot be made of what is left."""
+
+    @property
+    def identity(self) -> str:
+        """Equal for equal content: 32 digits."""
+        return digest_of(self.content)
+
+    @property
+    def fields(self) -> Mapping[str, Json]:
+        """What may change of it, by the names that findings show."""
+        told: dict[str, Json] = {f"tag {name}": value for name, value in self.tags.items()}
+        told |= {f"property {name}": value for name, value in self.properties.items()}
+        told |= {"description": self.description or None, "stage": self.stage, "archived": self.archived}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetContainer:
+    """What all versions of one name share."""
+
+    kind: AssetKind
+    name: str
+    description: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str | None] = field(default_factory=dict)
+    archived: bool = False
+    document: Json = None
+    unknown: tuple[str, ...] = ()
+
+
+ASSET, PLACE = "asset", "place"
+"""Keys of the objects that stand in an asset's content for its references."""
+
+
+def mention(key: AssetKey) -> Json:
+    """A reference to another asset, as it stands in an asset's content."""
+    return {ASSET: [key.kind.value, key.name, key.version]}
+
+
+def mention_of_place(place: Location) -> Json:
+    """A place in the workspace's own storage, as it stands in an asset's content."""
+    return {PLACE: [place.datastore, place.path]}
+
+
+def with_names(content: Json, names: Mapping[AssetKey, AssetKey]) -> Json:
+    """The content as it is where assets have other names; a name that is not among them stays."""
+    if isinstance(content, Mapping):
+        told = content.get(ASSET)
+        if len(content) == 1 and isinstance(told, list | tuple) and len(told) == 3:  # as `mention` writes
+            key = AssetKey(AssetKind(str(told[0])), str(told[1]), str(told[2]))
+            return mention(names.get(key, key))
+        return {name: with_names(value, names) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [with_names(value, names) for value in content]
+    return content
+
+
+def digest_of(value: Json) -> str:
+    """The digest of any JSON, in 32 digits."""
+    return blake2b(canonical(value), digest_size=16).hexdigest()
+
+
+def in_order(assets: Iterable[Asset]) -> list[Asset]:
+    """In the order of creation: kind by kind, each after those that it uses, else the oldest first."""
+    left = {asset.key: asset for asset in sorted(assets, key=_age)}
+    done: dict[AssetKey, Asset] = {}
+
+    def put(asset: Asset, above: frozenset[AssetKey]) -> None:
+        for use in asset.uses:
+            if use.key in left and use.key not in done and use.key not in above:
+                put(left[use.key], above | {asset.key})
+        done.setdefault(asset.key, asset)
+
+    for asset in left.values():
+        put(asset, frozenset())
+    return list(done.values())
+
+
+def _age(asset: Asset) -> tuple[int, int, str, str]:
+    key = asset.key
+    return IN_ORDER.index(key.kind), asset.created.ticks if asset.created else 0, key.name, key.version

@@ -1,0 +1,68 @@
+"""The protocol of a workspace whose assets can be read, and of one in which they can be made (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol, TypeGuard
+
+from azureml_replay.model import Job, Location, RunDetails, StoredFile
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.lease import Check, unchecked
+from azureml_replay.workspace.put_files import PutFile
+
+
+class AssetSource(Protocol):
+    """A workspace with assets. Every method raises as `Source` does."""
+
+    asset_kinds: frozenset[AssetKind]
+    """Those that a workspace of its kind knows."""
+
+    def asset_uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
+        """The assets that a run and its job name. Asks nothing."""
+        ...
+
+    def asset_containers(self, kind: AssetKind) -> AsyncIterator[Sequence[AssetContainer]]:
+        """All names of a kind, archived ones too, by pages."""
+        ...
+
+    def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
+        """All versions of a name, archived ones too, by pages."""
+        ...
+
+    async def asset(self, key: AssetKey) -> Asset | None:
+        """One version, archived or not; None where there is none."""
+        ...
+
+    def asset_files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
+        """The files at a place in the workspace's own storage, by pages; of a folder, those below it."""
+        ...
+
+
+class AssetTarget(AssetSource, Protocol):
+    """A workspace in which assets can be made."""
+
+    def asset_place(self, asset: Asset) -> Location | None:
+        """Where the bytes of an asset of another workspace are to lie here; None where it has none of its own."""
+        ...
+
+    async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
+        """Make an asset of another workspace, or bring its changeable values up to date; as it was answered.
+
+        `names`: other assets' names here, where they differ. Repeatable, but for one that is anonymous: its name is
+        the service's. What is there may be another thing than what was sent, and no answer says so: compare.
+        """
+        ...
+
+    async def put_asset_file(self, place: Location, file: PutFile) -> None:
+        """Write one file of an asset's. Repeatable: a place holds what was put last."""
+        ...
+
+
+def has_assets(workspace: object) -> TypeGuard[AssetSource]:
+    """True for a workspace that knows assets. Not by `isinstance`: a guarded target is seen through."""
+    return hasattr(workspace, "asset_kinds")
+
+
+def takes_assets(workspace: object) -> TypeGuard[AssetTarget]:
+    """True for a workspace in which assets can be made."""
+    return hasattr(workspace, "put_asset")

@@ -1,0 +1,153 @@
+"""What runs refer to arrives: judged by azure-ai-ml on both sides."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from azure.ai.ml import MLClient
+from azure.identity import EnvironmentCredential
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.workspace import connect
+from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
+from azureml_replay.errors import UserError
+from azureml_replay.extraction.extract import ExtractOptions
+from azureml_replay.planning.assets import AssetChoice, AssetScope
+from azureml_replay.undoing import undo
+from azureml_replay.verbs import MigrateOptions, verify
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.assets import CONDA, SHORT, built, client_of, filled, listed, small, told
+from e2e.library import DiesAt, FastClock, PowerCut, configured, migrated
+from sandbox.conftest import plane
+from sandbox.jobs import API, Jobs, jobs
+from sandbox.plane import Plane
+from sandbox.test_models import of_run
+
+ALL = AssetChoice(scope=AssetScope.ALL)
+EVERYTHING = MigrateOptions(deep=True, extract=ExtractOptions(assets=ALL), replay=ReplayOptions(assets=ALL))
+KINDS = "models|environments|components|data|codes"
+__all__ = ["jobs", "plane"]
+
+
+def test_assets_arrive_as_they_were(jobs: Jobs, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """Models of a run and from disk, environments, data, components and code: both sides answer alike.
+
+    Again: nothing is written. Verify finds what somebody changes; undo archives what is ours, replay brings it back.
+    """
+    filled(jobs, tmp_path)
+    built(jobs.client, tmp_path)
+    source, target, folder = jobs.plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+
+    done = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
+    there = client_of(target)
+    before, after = told(jobs.client), told(there)
+    again = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
+
+    assert before == after
+    assert (done.replayed.assets.made, done.replayed.assets.failed, done.replayed.assets.refused) == (9, (), ())
+    assert (done.verdict.findings, done.verdict.assets, done.verdict.assets_equal) == (0, 9, 9)
+    assert again.replayed.assets == AssetsSent()
+    assert (again.verdict.findings, again.verdict.assets_equal) == (0, 9)
+    there.models.download("disk", version="3", download_path=str(tmp_path / "down"))
+    assert next((tmp_path / "down").rglob("data.bin")).read_bytes() == b"weights"
+    changed_and_undone(source, target, folder, there)
+
+
+def changed_and_undone(source: WorkspaceFile, target: WorkspaceFile, folder: Path, there: MLClient) -> None:
+    """A tag that somebody adds is theirs: it is told, and keeps its asset from being archived."""
+    model = there.models.get("disk", version="2")
+    model.tags["mine"] = "yes"
+    there.models.create_or_update(model)
+    found = asyncio.run(called(target, folder, verify))
+    gone = asyncio.run(called(target, folder, undo))
+    left = {one.version for one in there.models.list("disk")}
+    back = asyncio.run(migrated(source, target, folder, options=EVERYTHING)).replayed
+    told_again = {one.version: one.tags for one in there.models.list("disk")}
+
+    assert [(one.what, one.kind, one.actual) for one in found.first] == [
+        ("model disk:2: tag mine", "edited in target", "yes")
+    ]
+    assert gone.assets == 6, "not the code of the job, and not what was archived already"
+    assert left == {"2"}
+    assert (back.assets.updated, back.assets.failed) == (6, ())
+    assert told_again == {"2": {"v": "2", "mine": "yes"}, "3": {"v": "3"}}
+
+
+async def called(target: WorkspaceFile, folder: Path, verb: Any) -> Any:
+    """A verb on the archive and its target."""
+    async with connect(configured(target), clock=FastClock()) as writing:
+        with Archive.open(folder) as archive:
+            return await verb(archive, writing)
+
+
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_killed_at_any_request_nothing_is_lost_or_there_twice(
+    plane: Plane, sandbox: Sandbox, tmp_path: Path, every: int
+) -> None:
+    """Before and after the delivery of each (or each seventh) request for an asset of the target; then run again."""
+    small(plane)
+    wanted, died, at = listed(plane), True, 1
+    while died:
+        target, died = sandbox.add_workspace(), False
+        run = partial(migrated, plane.workspace, target, tmp_path / str(at), options=EVERYTHING)
+        for delivered in (False, True):
+            cut = DiesAt(at, delivered=delivered, where=rf"{target.workspace_name}/({KINDS})/")
+            try:
+                asyncio.run(run(cut=cut))
+            except PowerCut:
+                died = True
+        done, again = asyncio.run(run()), asyncio.run(run())
+
+        there = Plane(target, token())
+        assert (done.verdict.findings, done.verdict.assets_equal, done.replayed.assets.failed) == (0, 6, ()), at
+        assert listed(there) == wanted, at
+        assert again.replayed.assets == AssetsSent(), at
+        at += every
+    assert at > 12, "it would prove nothing"
+
+
+def token() -> str:
+    return EnvironmentCredential().get_token("https://management.azure.com/.default").token
+
+
+def test_what_the_target_has_of_its_own_is_never_overwritten(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Equal: adopted. Another: nothing is written, it is left, or the source's gets another version; undo leaves it."""
+    small(plane)
+    target = sandbox.add_workspace()
+    there = Plane(target, token())
+    of_run(there, "theirs")
+    there.put("theirs", status="Completed")
+    image = {"properties": {"image": "ubuntu", "condaFile": yaml.safe_dump(CONDA)}}
+    there.document("arm", "PUT", "/environments/own/versions/1", API, image)
+    own = {"properties": {"modelType": "custom_model", "modelUri": f"{SHORT}other"}}
+    there.document("arm", "PUT", "/models/own/versions/1", API, own)
+    run = partial(migrated, plane.workspace, target)
+
+    with pytest.raises(UserError, match=r"other assets under the names of model own:1: nothing was written"):
+        asyncio.run(run(tmp_path / "a", options=EVERYTHING))
+    untouched = there.arm("/components")["value"]
+    left = asyncio.run(run(tmp_path / "a", options=with_conflict(AssetConflict.SKIP)))
+    moved = asyncio.run(run(tmp_path / "b", options=with_conflict(AssetConflict.NEXT)))
+    undone = asyncio.run(called(target, tmp_path / "b", undo))
+
+    assert untouched == []
+    assert (left.replayed.assets.adopted, left.replayed.assets.left) == (1, ("model own:1",))
+    assert (moved.replayed.assets.made, moved.replayed.assets.failed) == (1, ())
+    versions = there.arm("/models/own/versions", listViewType="All")["value"]
+    assert [(one["name"], one["properties"]["isArchived"]) for one in versions] == [
+        ("3", True),
+        ("2", True),
+        ("1", False),
+    ]
+    assert not there.arm("/environments/own/versions/1")["properties"]["isArchived"]
+    assert undone.assets
+
+
+def with_conflict(on_conflict: AssetConflict) -> MigrateOptions:
+    return replace(EVERYTHING, replay=ReplayOptions(assets=ALL, on_asset_conflict=on_conflict))

@@ -1,0 +1,135 @@
+"""Assets on services that keep less of them, and what MLflow and a resubmission make of what arrived."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from azure.ai.ml import Input, command
+from mlflow import MlflowClient
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.direct.assets import COPIED, UNLINKED
+from azureml_replay.planning.assets import REDACTED
+from azureml_sandbox.server.sandbox import Sandbox
+from e2e.assets import client_of, filled, listed, small
+from e2e.library import migrated
+from e2e.test_assets import EVERYTHING, token
+from e2e.witness import tracking_uri
+from sandbox.conftest import plane
+from sandbox.jobs import API, CLUSTER, Jobs, jobs
+from sandbox.mlflow_client import tracking
+from sandbox.plane import Plane
+from sandbox.test_tracking_models import MODEL, register
+
+__all__ = ["jobs", "plane", "tracking"]
+
+
+def test_models_answer_to_mlflow_on_both_sides(
+    tracking: MlflowClient, plane: Plane, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions with run, stage and source are found; a model of a run and one from disk are loaded and answer."""
+    monkeypatch.chdir(tmp_path)
+    Path("own.py").write_text(MODEL)
+    mlflow.pyfunc.save_model("saved", python_model="own.py", pip_requirements=[])
+    run = tracking.create_run(tracking.create_experiment("train"))
+    tracking.log_artifacts(run.info.run_id, "saved", "model")
+    tracking.set_terminated(run.info.run_id)
+    for _ in range(2):
+        register(tracking, run.info.run_id, tags={"a": "1"})
+    tracking.transition_model_version_stage("own", "2", "Production")
+    tracking.create_registered_model("disk")
+    tracking.create_model_version("disk", f"file://{tmp_path}/saved")
+    target = sandbox.add_workspace()
+
+    done = asyncio.run(migrated(plane.workspace, target, tmp_path / "archive", options=EVERYTHING))
+
+    before = versions(tracking)
+    uri = tracking_uri(target)
+    mlflow.set_tracking_uri(uri)
+    assert (done.verdict.findings, done.verdict.assets_equal) == (0, 3)
+    assert versions(MlflowClient(uri)) == before
+    assert {one[2] for one in before if one[0] == "own"} == {run.info.run_id}
+    for model in ("models:/own/1", "models:/disk/1"):
+        assert mlflow.pyfunc.load_model(model).predict(None) == "it works"
+
+
+def versions(client: MlflowClient) -> list[tuple[Any, ...]]:
+    """One by one: MLflow 3 adds a filter to searches that the service refuses. Without the guid of an upload."""
+    found = [client.get_model_version(*one) for one in (("own", "1"), ("own", "2"), ("disk", "1"))]
+    return [
+        (one.name, one.version, one.run_id, one.current_stage, str(one.source).partition("LocalUpload")[0], one.tags)
+        for one in found
+    ]
+
+
+def test_a_service_that_keeps_less_is_told_of(plane: Plane, sandbox: Sandbox, calm: Sandbox, tmp_path: Path) -> None:
+    """Dropped links, copied bytes and hidden graphs: an omission each, and no finding; again, nothing is written."""
+    small(plane)
+    calm.set_faults(strict=["drop-job-names", "replicate-models", "hide-component-graphs"])
+    target, folder = calm.add_workspace(), tmp_path / "archive"
+
+    done = asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING))
+    again = asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING))
+    calm.set_faults()
+
+    reasons = done.verdict.reasons
+    assert (done.verdict.findings, again.verdict.findings, again.replayed.assets.made) == (0, 0, 0)
+    assert (done.verdict.assets, done.verdict.assets_equal) == (5, 5)
+    assert reasons["the service does not show the graph of a pipeline component"] == 1
+    assert reasons[UNLINKED.format("trained")] + reasons.get(COPIED, 0) == 2
+
+
+def test_a_job_submitted_again_makes_no_second_asset(
+    jobs: Jobs, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """With what it named in the source: environment and data by name and version, code by the hash of its bytes."""
+    filled(jobs, tmp_path)
+    target = sandbox.add_workspace()
+    asyncio.run(migrated(jobs.plane.workspace, target, tmp_path / "archive", options=EVERYTHING))
+    there = Plane(target, token())
+    before = counts(there)
+
+    client_of(target).jobs.create_or_update(
+        command(
+            command="true",
+            code=str(tmp_path / "code"),
+            environment="azureml:own-env:2",
+            compute=CLUSTER,
+            inputs={"d": Input(type="uri_file", path="azureml:numbers:1")},
+        )
+    )
+
+    assert counts(there) == before
+
+
+def counts(plane: Plane) -> dict[str, int]:
+    """Versions by kind, of names that are listed."""
+    found = {}
+    for kind in ("codes", "environments", "components"):
+        names = [one["name"] for one in plane.arm(f"/{kind}")["value"]]
+        found[kind] = sum(len(plane.arm(f"/{kind}/{name}/versions")["value"]) for name in names)
+    return found
+
+
+def test_what_had_a_secret_is_listed_and_not_made(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A token in a package index of a conda file: the archive has none of it, the target no such environment."""
+    secret = "".join(("https://me:", "sw0rdf1sh", "@pypi.example/simple"))
+    conda = f'{{"dependencies": ["python=3.11", {{"pip": ["--extra-index-url {secret}", "own"]}}]}}'
+    body = {"properties": {"image": "ubuntu", "condaFile": conda}}
+    plane.document("arm", "PUT", "/environments/private/versions/1", API, body)
+    small(plane)
+    target = sandbox.add_workspace()
+
+    done = asyncio.run(migrated(plane.workspace, target, tmp_path / "archive", options=EVERYTHING))
+
+    there = Plane(target, token())
+    assert there("arm", "GET", "/environments/private/versions/1", API).status_code == 404
+    assert done.verdict.reasons[REDACTED] == 1
+    assert b"sw0rdf1sh" not in (tmp_path / "archive" / "archive.db").read_bytes()
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        assert [str(one.key) for one in archive.assets() if one.redacted] == ["environment private:1"]
+    assert listed(there) == listed(plane)
