@@ -28,6 +28,8 @@ LONGEST = (
     "docs/test_documentation.py",
     "sandbox/test_train.py",
     "sandbox/test_trainings.py",
+    "servers/test_changes.py",
+    "servers/test_to_a_server.py",
     "e2e/test_browse.py",
     "e2e/test_verdict.py",
     "e2e/test_undo.py",

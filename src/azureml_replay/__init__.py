@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.archive.checking import Checked, check
+    from azureml_replay.archive.merging.merge import Merged, merge
     from azureml_replay.connection import connect, examine
     from azureml_replay.diagnosis.doctor import doctor
     from azureml_replay.direct.options import Replayed, ReplayOptions
@@ -39,6 +40,7 @@ __all__ = (
     "FileChoice",
     "IntegrityError",
     "LeaseTaken",
+    "Merged",
     "MigrateOptions",
     "Migrated",
     "ReplayError",
@@ -57,6 +59,7 @@ __all__ = (
     "examine",
     "export",
     "extract",
+    "merge",
     "migrate",
     "plan",
     "replay",
@@ -69,6 +72,7 @@ __all__ = (
 _HOMES = {
     "archive.archive": ("Archive",),
     "archive.checking": ("Checked", "check"),
+    "archive.merging.merge": ("Merged", "merge"),
     "connection": ("connect", "examine"),
     "diagnosis.doctor": ("doctor",),
     "direct.options": ("ReplayOptions", "Replayed"),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from azureml_replay.azure.config import KEYS, WorkspaceConfig, config_of_document, workspace_config
 from azureml_replay.disk.workspace_file import document_of, is_file_name
-from azureml_replay.errors import UserError
 from azureml_replay.mlflow.config import (
     ServerConfig,
     config_of_server,
@@ -67,7 +66,7 @@ async def connect(
     """
     config = _configured(workspace)
     if isinstance(config, ServerConfig):
-        from azureml_replay.mlflow.workspace import connect as open_server  # noqa: PLC0415  # 0.2 s of imports
+        from azureml_replay.mlflow.target import connect as open_server  # noqa: PLC0415  # 0.2 s of imports
 
         async with open_server(config, parallel=width, on_throttle=on_throttle, cap=cap) as server:
             yield cast("OpenedWorkspace", server)
@@ -86,7 +85,11 @@ async def examine(workspace: Named, *, on_throttle: Callable[[str], None] = _LOG
     """
     config = _configured(workspace)
     if isinstance(config, ServerConfig):
-        raise UserError(f"{config.ref} is an MLflow server, which doctor does not examine yet")
+        from azureml_replay.mlflow.examined import examined as examined_server  # noqa: PLC0415  # as above
+
+        async with examined_server(config, on_throttle=on_throttle) as server:
+            yield server
+        return
     from azureml_replay.azure.examined import examined  # noqa: PLC0415  # as above
 
     async with examined(config, on_throttle=on_throttle) as subject:

@@ -29,9 +29,18 @@ def of_source(files: int) -> str:
     return f"{counted(files, 'file')} of the source"
 
 
-def omissions_in_words(count: int, target: str = "") -> str:
-    """`27 omissions planned for landing`: what that target will not have, what the archive lacks among it."""
-    return f"{counted(count, 'omission')} planned" + (f" for {target}" if target else "")
+def omissions_in_words(count: int, target: str = "", refused: int = 0) -> str:
+    """`27 omissions planned for landing, 3 items refused by the target`: what that target will not have.
+
+    What the archive lacks is among it, and so are those that were refused.
+    """
+    told = f"{counted(count, 'omission')} planned" + (f" for {target}" if target else "")
+    return f"{told}, {refused_in_words(refused)}" if refused else told
+
+
+def refused_in_words(count: int) -> str:
+    """`3 items refused by the target`: runs, values, metrics, files that it did not take, from us or from a job."""
+    return f"{counted(count, 'item')} refused by the target"
 
 
 def experiments_in_words(with_runs: int, empty: int) -> str:

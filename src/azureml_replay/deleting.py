@@ -32,6 +32,7 @@ from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import of_kind
 from azureml_replay.workspace.target import Target
 
 logger = logging.getLogger("azureml_replay")
@@ -48,6 +49,15 @@ def check_confirmed(target: Place, named: str) -> None:
     """Raise UserError unless `named` is the workspace from which runs are to be deleted, as it is spelt."""
     if named not in (target.short, target.name):
         raise UserError(f"{named} was confirmed, and runs would be deleted in {target.short}: nothing was changed")
+
+
+def check_deletes(target: Place) -> None:
+    """Raise UserError for a target that removes no run for good, before anything is changed."""
+    if of_kind(target).plain:
+        raise UserError(
+            f"{target} removes no run for good: undo hides them, and whoever runs the server removes what is "
+            "hidden by `mlflow gc`"
+        )
 
 
 def hidden_runs(ledger: TargetLedger) -> list[RunId]:

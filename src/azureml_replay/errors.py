@@ -25,7 +25,6 @@ from enum import IntEnum
 
 NO_HANDLE = frozenset({errno.EMFILE, errno.ENFILE})
 """Numbers of the system's error where a process, or all of them, have too many files and connections open."""
-TOO_MANY_FILES = "too many open files: allow more (`ulimit -n 4096`), or give a smaller --parallel"
 
 
 _REQUEST = re.compile(r"\b(GET|PUT|POST|PATCH|DELETE|HEAD) /|https?://|/subscriptions/|^\s*[{<]")
@@ -102,13 +101,16 @@ class ServiceError(ReplayError):
         status: int = 0,
         code: str = "",
         remedy: Remedy | None = None,
+        lasting: bool = False,
     ) -> None:
         """`url` without its query: signatures live there. `code` is the innermost error code of the answer.
 
-        `remedy` is known of refusals only, and not of all of them.
+        `remedy` is known of refusals only, and not of all of them. `lasting`: by its code the service will refuse the
+        item for ever, where the status alone does not say so.
         """
         super().__init__(message)
         self.method, self.url, self.status, self.code, self.remedy = method, url, status, code, remedy
+        self.lasting = lasting
 
     def __str__(self) -> str:
         where = f" ({self.method} {self.url}: {self.status})" if self.method else ""

@@ -27,6 +27,7 @@ class Next(Enum):
     PLAN = "plan"
     REPLAY = "replay"
     SUBMIT = "replay --mode synthetic"
+    NEW_IDS = "replay --ids new"
     VERIFY = "verify"
     MEND = "mend"
     """What verify says to do about findings of their kind."""
@@ -199,9 +200,11 @@ def _runs(alike: Iterator[Alike] | Sequence[Alike]) -> int:
 def _next_at(left: int, progress: TargetProgress, told: Verdict) -> Next:
     if left and not told.proves:  # else another archive of the same source sent it, and all of it was compared
         return Next.SUBMIT if progress.jobs_standing and not progress.runs_created else Next.REPLAY
-    if told.findings:
-        return Next.MEND if mend_first(told.groups) else Next.REPORT
-    return Next.REPORT if told.complete else Next.VERIFY
+    if not told.findings and not told.complete:
+        return Next.VERIFY
+    if told.wants_new_ids:
+        return Next.NEW_IDS
+    return Next.MEND if mend_first(told.groups) else Next.REPORT
 
 
 def _next(totals: Totals, targets: Sequence[TargetStatus], last: LastCommand | None) -> Next:
@@ -234,7 +237,7 @@ def _of_session(ended: Session, words: tuple[str, ...]) -> LastCommand:
     )
 
 
-_VERBS = ("extract", "replay", "verify", "migrate", "undo")
+_VERBS = ("extract", "replay", "verify", "migrate", "undo", "merge")
 _OLD = {"extract_jobs": "extract", "build_pipeline": "replay --mode synthetic"}
 """The original tool's two commands."""
 

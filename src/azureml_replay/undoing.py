@@ -17,12 +17,20 @@ from itertools import islice
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.database import now
 from azureml_replay.archive.evidence import Way
-from azureml_replay.archive.items import ExperimentItem, FileItem, RunItem
+from azureml_replay.archive.items import ExperimentItem, FileItem, JobItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, STATUS, editable
-from azureml_replay.deleting import Deleting, check_confirmed, held_up, hidden_jobs, hidden_runs, in_batches
+from azureml_replay.deleting import (
+    Deleting,
+    check_confirmed,
+    check_deletes,
+    held_up,
+    hidden_jobs,
+    hidden_runs,
+    in_batches,
+)
 from azureml_replay.direct.asset_undo import AssetUndo, undoable_assets
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
@@ -33,6 +41,7 @@ from azureml_replay.planning.plan import plan_run
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.staging.stage import clear
+from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
@@ -51,6 +60,7 @@ logger = logging.getLogger("azureml_replay")
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
 LAST_COPY = "the source has it no more, and the archive does not keep it"
+GONE = "{what} is not in the target any more: replay makes it anew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +110,8 @@ class Undone:
     failed: tuple[tuple[RunId, str], ...]
     assets: int = 0
     """Archived now: only such as this archive made."""
+    gone: tuple[tuple[RunId, str], ...] = ()
+    """Runs of the source, and what stood for them and is not there: it was removed, by another archive or by hand."""
     last_copies: int = 0
     """Files among `left` that are nowhere else: they stay with their hidden runs."""
     deleted: int = 0
@@ -150,6 +162,7 @@ async def undo(
     `take_over` that one is ended. A single run that fails is named in the result.
     """
     if delete is not None:
+        check_deletes(target.ref)
         check_confirmed(target.ref, delete)
     async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
         undoing = await _undo(archive, writing, width, progress)
@@ -192,6 +205,7 @@ class _Undoing:
     last_copies: int = 0
     experiments: list[str] = field(default_factory=list)
     left: list[tuple[RunId, str]] = field(default_factory=list)
+    gone: list[tuple[RunId, str]] = field(default_factory=list)
     failed: list[tuple[RunId, str]] = field(default_factory=list)
 
     @property
@@ -213,6 +227,7 @@ class _Undoing:
             jobs=self.jobs,
             experiments=tuple(sorted(self.experiments)),
             left=tuple(sorted(self.left)),
+            gone=tuple(sorted(self.gone)),
             failed=tuple(sorted([*self.failed, *deleting.failed])),
             assets=self.assets,
             last_copies=self.last_copies,
@@ -237,9 +252,20 @@ class _Undoing:
         ids = {run: run for run in batch} | self.ledger.target_ids(batch)
         held = await self.target.details(list(ids.values()))
         found = {run: held[there].run for run, there in ids.items() if there in held}
+        for run, there in ids.items():
+            if run not in found:
+                self._forget_gone(run, there)
         ours = {run: there for run, there in found.items() if self._may_go(run, there)}
         for some in _by_experiment(ours):
             await self._hide(some)
+
+    def _forget_gone(self, run: RunId, there: RunId) -> None:
+        """A run that was sent and is not there: no receipt of it counts any more. An intent alone stays one."""
+        receipt = self.ledger.receipt(run, RunItem.CREATE)
+        if receipt is not None and receipt.state is State.SENT:
+            self.ledger.drop_evidence([run], Way.RUN)
+            self.ledger.void(run)
+            self.gone.append((run, GONE.format(what=f"run {there}")))
 
     def _may_go(self, run: RunId, there: Run) -> bool:
         """Ours by its own word, and as it was sent: what has become somebody's work is left alone."""
@@ -368,6 +394,8 @@ class _Undoing:
         """False where somebody else's job has the name. Raises Rejected, Unavailable."""
         details = (await self.target.details([name])).get(name)
         if details is None:
+            if (receipt := self.ledger.receipt(root, JobItem(name))) and receipt.state is State.SENT:
+                self.gone.append((root, GONE.format(what=f"job {name}")))
             return True
         if not lineage.is_our_job(details.run, self.archive.source, root):
             return False
@@ -384,11 +412,12 @@ class _Undoing:
 
     async def archive_empty(self, width: int) -> None:
         """Experiments that replay made and in which every run is hidden now."""
-        theirs = self.profile.experiments
-        made = [one for one in self.archive.experiments() if one.name not in theirs]
-        names = {one.name for one in made if self.ledger.receipt(OWNER, ExperimentItem(one.name))}
+        sent = {one.name for one in self.archive.experiments() if self.ledger.receipt(OWNER, ExperimentItem(one.name))}
+        held = [one async for page in self.target.experiments() for one in page if one.name in sent]
+        made = {one.name for one in held if note_owner(self.ledger, one, self.archive.source)}
+        names = made | (sent - self.profile.experiments)
         note_made(self.ledger, names)  # a replay looks at them before it writes them again
-        held = [one async for page in self.target.experiments() for one in page if one.name in names]
+        held = [one for one in held if one.name in names]
         ours = self._ours_in(names)
         await for_each(held, lambda one: self._archive_if_empty(one, ours[one.name]), width)
 

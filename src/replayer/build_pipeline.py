@@ -40,14 +40,16 @@ from azureml_replay.cli.speed import RUNS_AT_ONCE, ParallelOption, Speed
 from azureml_replay.cli.synthetic import failures, flags_without_effect, job_flags, submitted, sum_lines, summed
 from azureml_replay.connection import Config, config_named
 from azureml_replay.counting import counted
+from azureml_replay.disk.handles import temporary_folder
 from azureml_replay.errors import Exit
 from azureml_replay.jobs_json import symptoms
 from azureml_replay.jobs_json.edits import cut_out, unknown_edits
 from azureml_replay.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
+from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import Progress
 from azureml_replay.synthetic.foreseen import JobsForeseen
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees
+from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, planned_trees, waiting_units
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.submit import Told
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -106,7 +108,8 @@ def build_pipeline(
             ledger = archive.ledger(workspace.ref)
             planned = planned_trees(archive, ledger, selection, options.shape)
             if dry_run:
-                _show(archive, planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit))
+                waiting = sum(1 for _ in waiting_units(archive, planned_units(archive, selection)))
+                _show(planned, terminal, draw, JobsForeseen(archive, ledger, options.resubmit), waiting=waiting)
                 next_step.tell(terminal, typed_again(without={"--dry-run", "--debug-hierarchy"}))
                 return Exit.OK
             if not terminal.json:
@@ -179,7 +182,7 @@ def _edits(index: JobsIndex) -> list[str]:
 def _read_only(index: JobsIndex, source: Config | None, terminal: Terminal) -> Iterator[Archive]:
     """The archive beside the file, or a temporary one where there is none. No login, no network."""
     folder = archive_beside(index.path)
-    with tempfile.TemporaryDirectory() as passing:
+    with tempfile.TemporaryDirectory(dir=temporary_folder()) as passing:
         if not was_extracted(folder):
             folder = Path(passing) / "jobs.archive"
             asyncio.run(fill_from_file(index, folder, source, reach=False, width=RUNS_AT_ONCE, terminal=terminal))
@@ -188,11 +191,12 @@ def _read_only(index: JobsIndex, source: Config | None, terminal: Terminal) -> I
 
 
 def _show(
-    archive: Archive,
     planned: Iterable[tuple[Tree, Shape]],
     terminal: Terminal,
     draw: Callable[[Tree], Branch],
     foreseen: JobsForeseen,
+    *,
+    waiting: int,
 ) -> None:
     """Show tree by tree, then the sums, with what the archive itself lacks of those runs."""
     runs = set[RunId]()
@@ -202,8 +206,8 @@ def _show(
             runs.update([tree.root, *(node.source for node in tree.walk())])
             yield tree, shape
 
-    sums = summed(archive, noted(), draw, terminal, foreseen)
-    sums.omit(lacking for lacking in archive.omissions() if lacking.run in runs)
+    sums = summed(foreseen, noted(), draw, terminal, waiting=waiting)
+    sums.omit(lacking for lacking in foreseen.archive.omissions() if lacking.run in runs)
     terminal.result(sums, sum_lines(sums, price_per_hour=None))
     tell(terminal, symptoms.long_replay(sums.files, sums.bytes))
 

@@ -109,9 +109,11 @@ async def test_runs_may_have_ids_of_the_targets_own(target: Target) -> None:
         assert await target.update_runs(EXPERIMENT, whole) == {parent: None, child: None}
         assert await target.end_runs(EXPERIMENT, whole) == {parent: None, child: None}
 
-    found = await target.tagged_runs(EXPERIMENT, "mark", "a")
+    home = await target.experiment(EXPERIMENT)
+    assert home is not None
+    found = await target.tagged_runs(home, "mark", "a")
     assert {there: tags["of"] for there, tags in found.items()} == {parent: "parent", child: "child"}
-    assert await target.tagged_runs(EXPERIMENT, "mark", "b") == await target.tagged_runs("none", "mark", "a") == {}
+    assert await target.tagged_runs(home, "mark", "b") == {}
     assert len(await everything(target)) == 2
     for run in whole:
         there = (await target.details([run.id]))[run.id].run

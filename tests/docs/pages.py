@@ -92,6 +92,7 @@ _ON_THE_DESK = {
     "prompt flow": "prompt flow runs",
     "old SDK": "`azureml-core` logged",
     "mlflow": "`mlflow.json`",
+    "into mlflow": "`server.json`",
 }
 
 

@@ -43,6 +43,7 @@ from e2e import old_sdk
 from e2e.mlflow_history import logged
 from environment import point_at
 from mlflow_servers import MlflowServer
+from servers.moving import named
 
 LIBRARY = ROOT / "docs" / "reference" / "library.md"
 NOT_RUN = {
@@ -50,6 +51,7 @@ NOT_RUN = {
     r"(pip|pipx|uv tool) ": "test_package types these, from a wheel and without a network",
     r"python3 -m venv |\. \.venv/": "each test of test_package has an environment of its own",
     r"azureml-replay browse ": "it ends with Ctrl-C, and needs a whole MLflow: test_browse types it",
+    r"mlflow server ": "it ends with Ctrl-C: each test that needs one has a server started for it",
     r"make ": "it is what runs these tests, or the demo that sandbox/test_demo runs",
 }
 """Command lines that no test of this file runs, by how they begin, and why."""
@@ -102,6 +104,8 @@ def environment(sandbox: Sandbox) -> dict[str, str]:
     return os.environ | sandbox.env | {"PATH": path, "NO_COLOR": "1"}
 
 
+OWN_SERVER = "http://127.0.0.1:5000"
+"""Where the reader's MLflow server answers once it is started; here it is one of the tests'."""
 FIRST_READ = {"README.md", "docs/tutorial.md"}
 """`make test` follows these; the other pages are `make test-all`'s: two minutes."""
 REDRAW = "AZUREML_REPLAY_REDRAW"
@@ -138,6 +142,11 @@ def test_whoever_follows_a_page_gets_what_it_says(
         server: MlflowServer = request.getfixturevalue("mlflow_server")
         logged(server, f"followed {name(page)}")
         (tmp_path / "mlflow.json").write_text(json.dumps({"mlflow": server.url}))
+    if "into mlflow" in desk(page):
+        taken: MlflowServer = request.getfixturevalue("mlflow_server")
+        named(taken, tmp_path)
+    if any(OWN_SERVER in line for block in blocks(page, SHELL) for line in block.lines):
+        terminal.server = request.getfixturevalue("mlflow_server").url
     if desk(page) & {"archive", "migrated"}:
         shutil.copytree(archive, tmp_path / "history")
     if "migrated" in desk(page):
@@ -165,7 +174,7 @@ class Terminal:
     """A shell in a folder. It remembers the variables of the lines before, and what the last one ended with."""
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
-        self.folder, self.ended = folder, 0
+        self.folder, self.ended, self.server = folder, 0, OWN_SERVER
         self._variables = folder.with_suffix(".variables")
         self._variables.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in env.items()))
 
@@ -197,7 +206,8 @@ def type_all(block: Block, terminal: Terminal) -> str:
     printed = []
     for line, after in zip(block.lines, (*block.lines[1:], ""), strict=True):
         if not any(re.match(begins, line) for begins in NOT_RUN):
-            printed.append(terminal.types(line, ends_with_0=after != TELLS_ITS_END))
+            meant = line.replace(OWN_SERVER, terminal.server)
+            printed.append(terminal.types(meant, ends_with_0=after != TELLS_ITS_END))
     assert TELLS_ITS_END not in block.lines or block.answer, f"{block.text}shows no answer"
     return "".join(printed)
 

@@ -48,6 +48,7 @@ from e2e.oracle import (
 )
 from e2e.tampering import change
 from e2e.test_synthetic import opened
+from e2e.test_undo_delete import ANEW, GOES
 
 Result = TypeVar("Result")
 Key = tuple[str, str, str]
@@ -73,6 +74,8 @@ class Judged(RuleBasedStateMachine):
         self.targets = [self.sandbox.add_workspace() for _ in range(2)]
         self.known = [Known(), Known()]
         self.cache: dict[str, bytes] = {}
+        goes = [f"{one}@{self.targets[0].workspace_name}" for one in (*GOES, ANEW)]
+        self.sandbox.set_faults(strict=goes)
         change(self.sandbox, self.source, fill)
 
     def teardown(self) -> None:
@@ -138,6 +141,26 @@ class Judged(RuleBasedStateMachine):
             if target is not None:
                 self._changed(target, sides[target], self.side(self.targets[target]), before)
                 assert sides[1 - target] == self.side(self.targets[1 - target]), "another target was written to"
+
+    def goes(self, target: int, before: Side) -> set[str]:
+        """What a call deleted, which is to be carried as if it had never been there. Nothing of others may be gone."""
+        known, there = self.known[target], self.side(self.targets[target])
+        gone = before.runs.keys() - there.runs.keys()
+        for run in gone:
+            assert run in known.created, f"{run} was never ours, and is gone"
+            left = {path for path in before.runs[run].files if path not in known.made.get(run, {})}
+            wanted = self.wanted().runs[run]
+            assert left <= wanted.files.keys(), f"{run} is gone with files of others"
+            written = known.written.get(run, {})
+            for name, text in texts(before.runs[run]).items():
+                mine = (written.get(name, NOTHING), texts(wanted).get(name, NOTHING))
+                assert name == "hidden" or text in mine, f"{run} is gone with {name} of others"
+            for kept in (known.carried, known.accepted, known.made, known.made_of):
+                kept.pop(run, None)
+            known.forget("run", run)
+        above = {one.fields["parent"] for one in there.runs.values()}
+        assert not gone & above, "gone from above others"
+        return gone
 
     def _changed(self, target: int, before: Side, after: Side, old: Side) -> None:
         known, wanted = self.known[target], self.wanted()

@@ -218,6 +218,16 @@ def extra_run(held: Held) -> None:
     below("root", "stranger")(held)
 
 
+def removed(run: str) -> Change:
+    """As the studio deletes a job: it is gone, and its id is taken for good."""
+
+    def go(held: Held) -> None:
+        held.world.deletions.add(held.guid, run, 0, [run])
+        held.world.deletions.settle(0)
+
+    return go
+
+
 def below(parent: str, name: str) -> Change:
     """A run of that name, below another one."""
 

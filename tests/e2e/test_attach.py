@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -69,7 +70,7 @@ def test_what_both_reach_is_registered_and_all_else_is_copied(
     two: tuple[WorkspaceFile, WorkspaceFile], calm: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Verify reads the place that the entry names; a later call sends nothing; another file at that place is
-    found; undo leaves the entry and the source's file."""
+    found; undo leaves the entry and the source's file, and so does what brings back what another one took back."""
     source, target = two
     monkeypatch.chdir(tmp_path)
     ends = ["--source", str(source.path), "--target", str(target.path), "--quiet"]
@@ -81,6 +82,13 @@ def test_what_both_reach_is_registered_and_all_else_is_copied(
     assert run(migrate) == 0
     routes = calm.requests()["routes"]
     assert [one for one in routes if one["route"].endswith(("/register", "/batch/metadata"))] == []
+    assert run(["verify", "kept", *ends]) == 0
+
+    shutil.copytree("kept", "other")
+    assert run(["undo", "other", "--target", str(target.path), "--yes", "--quiet"]) == 0
+    assert run(["verify", "kept", *ends]) == 5
+    assert run(["replay", "kept", *ends]) == 0
+    assert places(calm, target) == {"outputs/lake.bin": "shared", "outputs/mine.bin": "workspaceartifactstore"}
     assert run(["verify", "kept", *ends]) == 0
 
     change(calm, source, lambda held: held.blobs.put(BLOB_STORE, "data/outputs/lake.bin", b"seen by BOTH"))

@@ -99,6 +99,8 @@ EXTRACT = ("extract", "--source", SOURCE, "--archive", "kept")
         (["verify", "none", "--target", SOURCE], "none is not an archive"),
         (["plan", "none"], "none is not an archive"),
         (["status", "none"], "none is not an archive"),
+        (["merge", "none", "other"], "none is not an archive"),
+        (["merge", "none"], "Missing argument 'OTHER...'"),
         (["migrate", "--source", SOURCE, "--archive", "kept"], "Missing option '--target'"),
     ],
 )

@@ -304,6 +304,9 @@ def test_a_part_of_the_files_proves_nothing_of_the_others(bench: Bench) -> None:
     found = bench.verify(files=models)
     assert (found.exit, kinds(found)) == (Exit.FINDINGS, {(f"file {FILE}", "edited in target")})
     assert bench.verify(files=logs).exit == Exit.FINDINGS
+    bench.change(lambda held: held.blob("outputs/more.txt", "child").upload_blob(b"m"))
+    assert ("file outputs/more.txt", "extra") not in kinds(bench.verify(files=logs))
+    assert ("file outputs/more.txt", "extra") in kinds(bench.verify(files=models)), "nobody planned it, it was chosen"
 
 
 def test_a_look_at_small_files_takes_no_finding_about_a_large_one_back(bench: Bench) -> None:
@@ -480,7 +483,8 @@ def test_copies_that_another_archive_sent_under_new_ids_are_seen(bench: Bench, t
     bench.folder = first
     seen = bench.verify(ALONE)
     assert (seen.exit, kinds(seen)) == (Exit.FINDINGS, {("experiment other: runs", "extra")})
-    assert seen.first[0].actual.startswith("1 further copy of runs of this source (sent by another archive): ")
+    copy = "1 further copy of runs of this source (made twice, or sent by another archive): "
+    assert seen.first[0].actual.startswith(copy)
     assert kinds(bench.verify()) == twice
 
     bench.folder = tmp_path / "second"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -56,6 +57,7 @@ def test_answers_have_the_documented_form(
         "doctor": ends,
         "map": ["kept"],
         "export": ["kept", "--format", "jsonl", "--output", "tables"],
+        "merge": ["kept", "copy"],
         "undo --dry-run": ["kept", "--target", target.path],
         "undo": ["kept", "--target", target.path, "--yes"],
         "report": ["kept"],
@@ -64,6 +66,8 @@ def test_answers_have_the_documented_form(
     for line, arguments in given.items():
         if line == "report" and not (BUNDLE / "report.js").exists():
             continue  # a worktree without `make setup`
+        if line == "merge":
+            shutil.copytree("kept", "copy")
         ended = CliRunner().invoke(app, [*line.split(), *map(str, arguments), "--json"])
 
         assert ended.stdout.count("\n") == 1, (line, ended.output, ended.exception)

@@ -55,12 +55,7 @@ from e2e.edits import (
 )
 from e2e.judged import Judged
 from e2e.library import DiesAt, PowerCut
-from e2e.oracle import (
-    BYTES,
-    Carried,
-    Job,
-    tree_of,
-)
+from e2e.oracle import BYTES, Carried, Job, Side, tree_of
 from e2e.tampering import Held, change
 from environment import point_at
 
@@ -333,6 +328,10 @@ class Tries(Judged):
         if done is None:
             return
         assert done.failed == ()
+        self.hid(to, before)
+
+    def hid(self, to: int, before: Side) -> None:
+        """What `undo` hid now is to be carried as nothing was sent of it."""
         known = self.known[to]
         for run in self.marked(to) & known.accepted.keys():
             del known.accepted[run]  # what is there is judged anew
@@ -345,6 +344,36 @@ class Tries(Judged):
                 del known.carried[run]
             else:
                 known.carried[run].unsure = known.carried[run].doubt = True
+
+    @rule(to=st.sampled_from((0, 0, 1)))
+    def undo_delete(self, to: int) -> None:
+        """For good, so far as the service lets runs go: it does in the first target, which takes their ids again."""
+        if not (self.archive / "archive.db").exists() or self.known[to].jobs:
+            return
+        name, before, theirs = self.targets[to].workspace_name, self.side(self.targets[to]), self.marked(to)
+        done = self.writes(
+            to, lambda: self.call(lambda archive, _, there: undo(archive, there, delete=name, width=4), to)
+        )
+        if done is None:
+            return
+        assert done.failed == ()
+        self.hid(to, before)
+        gone = self.goes(to, before)
+        assert done.deleted == len(gone)
+        assert not gone or to == 0, "deleted what the service keeps"
+        shown = {run for run in gone if before.runs[run].fields["hidden"] and run not in theirs}
+        assert not shown, "deleted what somebody hid, not undo"
+
+    @rule(at=st.sampled_from([8, 12, 16, 20, 25, 31, 38]), delivered=st.booleans())
+    def undo_delete_cut(self, at: int, delivered: bool) -> None:
+        """The power goes at that request: whatever is gone by then was ours."""
+        if not (self.archive / "archive.db").exists() or self.known[0].jobs:
+            return
+        name, before, cut = self.targets[0].workspace_name, self.side(self.targets[0]), DiesAt(at, delivered=delivered)
+        self.writes(0, lambda: self.call(lambda archive, _, there: undo(archive, there, delete=name, width=4), 0, cut))
+        self.goes(0, before)
+        for carried in self.known[0].carried.values():
+            carried.unsure = carried.doubt = True
 
     def marked(self, to: int) -> set[str]:
         """Runs of a target that `undo` says to have hidden."""

@@ -302,6 +302,27 @@ def test_tags_and_descriptions_are_mended_and_edits_stay(
     assert bench.verify().proves, "the file that tells of the original's job is mended too"
 
 
+class DiesOnceItIsPut(DiesAt):
+    """The power goes when a job is there, and nobody here has heard of it."""
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        answer = await super().send(request, **options)
+        if request.method == "PUT" and "/jobs/" in request.url:
+            raise PowerCut
+        return answer
+
+
+def test_a_job_that_was_put_when_the_power_went_is_taken_back(bench: Bench) -> None:
+    """The ledger knew beforehand that one might be there; nothing waits for a replay first."""
+    bench.extract()
+    with pytest.raises(PowerCut):
+        bench.replay(BARE, cut=DiesOnceItIsPut(0, delivered=True))
+    (name,) = bench.jobs()
+
+    assert bench.undo() == 1
+    assert bench.jobs() == {name: "deleted"}
+
+
 @pytest.mark.parametrize(
     "delivered", [pytest.param(False, marks=pytest.mark.slow), True], ids=["before-delivery", "after-delivery"]
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.extraction.extract import ExtractOptions
+from azureml_replay.target.probe import keep_probe, known_probe
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verbs import MigrateOptions
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -81,3 +83,34 @@ def test_a_way_that_is_lost_is_asked_for_once(calm: Sandbox, azure_env, tmp_path
         assert done.replayed.points > 0
         assert asked(calm)["batchsync"] == expected
         assert not settles(folder, target)
+
+
+def test_what_an_older_version_did_not_look_at_is_found_out_once_something_is_to_be_sent(
+    calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """Rows of such an archive go by the better way then, too; where nothing is to be sent nothing is written."""
+    source, target, folder = calm.add_workspace(), calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    asyncio.run(migrated(source, target, folder))
+    with Archive.open(folder) as archive:
+        ledger = archive.ledger(configured(target).ref)
+        known = known_probe(ledger)
+        assert known is not None
+        older = replace(known, settles=None, created_at_start=None, experiments=("theirs",), lifted={"value": 1_001})
+        keep_probe(ledger, older)
+    calm.reset_requests()
+
+    asyncio.run(migrated(source, target, folder))
+
+    assert {one["effect"] for one in calm.requests()["routes"]} == {"read"}
+    change(calm, source, point("root"))
+    done = asyncio.run(migrated(source, target, folder, options=ALL))
+    counts = asked(calm)
+    assert (done.replayed.points, done.verdict.findings, done.replayed.failed) == (1, 0, ())
+    assert (counts["batch"], counts["batchsync"]) == (1, 2), "one each of the throw-away run, and the point"
+    with Archive.open(folder, write=False) as archive:
+        now = known_probe(archive.ledger(configured(target).ref))
+    assert now == replace(older, settles=True, created_at_start=True, run=now.run)
+    calm.reset_requests()
+    asyncio.run(migrated(source, target, folder, options=ALL))
+    assert asked(calm).total() == 0

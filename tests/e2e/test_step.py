@@ -53,7 +53,9 @@ class Job:
             "points": [],
             "parameters": {},
             "tags": {},
+            "points_refused": {},
             "files": [],
+            "files_refused": {},
             "parent": None,
         }
 
@@ -183,6 +185,30 @@ def test_a_step_goes_on_in_the_middle_of_a_request(job: Job) -> None:
     assert job.execute().returncode == 0
 
     assert job.history("loss") == expected(curve)[137:]
+
+
+def test_what_storage_did_not_take_is_told_and_passed_over(job: Job) -> None:
+    """In its place among the points, once, however often the step begins: whoever goes on knows which those are."""
+    job.points(loss=[1.0, 2.0, 3.0])
+    last = [{"key": "last", "value": 5.0, "timestamp": START_MS, "step": 0}]
+    (job.node / "points-2.jsonl").write_text(json.dumps(last) + "\n")
+    job.manifest |= {"rows": 11, "points": ["points-0.jsonl", "points-1.jsonl", "points-2.jsonl"]}
+    job.manifest["points_refused"] = {"points-1.jsonl": {"count": 7, "reason": "too large"}}
+    job.manifest["files_refused"] = {"outputs/a.bin": "no such name"}
+
+    for why in ("too large", "refused when the step ran before"):
+        done = job.execute()
+
+        told = [(one["kind"], one.get("count", one.get("name")), one["reason"]) for one in reported(job)]
+        assert (done.returncode, job.tags()[PROGRESS]) == (0, "11 refused 7"), done.stdout + done.stderr
+        assert told == [("points", 7, why), ("file", "outputs/a.bin", "no such name")]
+    assert (job.history("loss"), job.history("last")) == (expected([1.0, 2.0, 3.0]), expected([5.0]))
+
+
+def reported(job: Job) -> list[dict[str, Any]]:
+    """What the step says that its run lacks."""
+    told: list[dict[str, Any]] = json.loads((job.work / "outputs/replay/refused.json").read_text())
+    return told
 
 
 def test_one_refused_point_loses_no_other_and_fails_nothing(job: Job) -> None:

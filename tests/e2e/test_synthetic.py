@@ -171,6 +171,9 @@ def test_a_job_that_another_archive_put_is_followed_and_verified(
                 assert undoable(archive, target.ref).jobs == 0, "it is the other's to take back"
                 return await verify(archive, target, Selection())
 
+    left = asyncio.run(replayed(small_history, workspace, mine, options=SyntheticReplayOptions(wait=False)))
+    assert (left.submitted, left.failed, asyncio.run(verified()).findings) == (0, (), 0), "it is known from then on"
+
     again = asyncio.run(replayed(small_history, workspace, mine))
 
     assert (again.submitted, again.failed) == (0, ())

@@ -17,6 +17,7 @@ from azureml_replay.azure.workspace import connect
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.model import RunId
 from azureml_replay.planning.lineage import EXPERIMENT_TAG
+from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK, UNDO_TAG, VOID_MARK, undo_mark
@@ -24,7 +25,7 @@ from azureml_replay.workspace.profile import WriteRoute
 from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
-from e2e.tampering import BEGIN, HOME, Change, Held, change, fill, in_experiment, in_home, in_run
+from e2e.tampering import BEGIN, HOME, Change, Held, change, extra_run, fill, in_experiment, in_home, in_run
 from e2e.test_synthetic import extracted, replayed
 from e2e.test_undo import of_others, undone
 from e2e.witness import look
@@ -112,10 +113,12 @@ def test_verify_of_a_fresh_archive_says_who_hid_it(
     assert TAKEN_BACK == "taken back by undo: replay brings it back"
 
 
+@pytest.mark.parametrize("entries_stay", [False, True], ids=["entries go", "entries stay"])
 def test_an_archive_that_had_sent_it_all_learns_of_it_by_verify(
-    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path, entries_stay: bool
 ) -> None:
     """Its receipts say that everything is there; what it says of replay is true all the same. A changed file stays."""
+    calm.set_faults(strict=["no-entry-removal"] * entries_stay)
     for name in ("first", "second"):
         asyncio.run(migrated(source, workspace, tmp_path / name))
     change(calm, workspace, lambda there: there.blob("logs/a.txt", "child").upload_blob(b"more", overwrite=True))
@@ -236,21 +239,50 @@ def test_a_fresh_archive_knows_the_experiments_that_an_earlier_one_made(
     assert held(calm, workspace)["home"]["description"] == "edited"
 
 
-@pytest.mark.parametrize("archive", ["first", "fresh"])
+HISTORY, MLFLOW = WriteRoute
+
+
+@pytest.mark.parametrize(
+    ("archive", "route", "seen"),
+    [
+        ("first", HISTORY, None),
+        ("fresh", HISTORY, None),
+        ("second", HISTORY, Selection(depth=0)),
+        ("second", MLFLOW, Selection(depth=0)),
+        ("third", HISTORY, Selection()),
+    ],
+)
 def test_an_experiment_of_which_nothing_is_told_is_brought_back_too(
-    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path, archive: str
+    source: WorkspaceFile,
+    workspace: WorkspaceFile,
+    calm: Sandbox,
+    tmp_path: Path,
+    archive: str,
+    route: WriteRoute,
+    seen: Selection | None,
 ) -> None:
-    """Made without a request, so without a tag; undo gives it one, and the replay takes its word back."""
+    """Made without a request, so without a tag; undo gives it one, and the replay takes its word back.
+
+    Also where an archive had `seen` it without a tag, and took it for the target's own.
+    """
+    migrate = partial(migrated, source, workspace, options=MigrateOptions(replay=ReplayOptions(write_route=route)))
     change(calm, source, in_home(description=None, tags={}))
-    asyncio.run(migrated(source, workspace, tmp_path / "first"))
+    asyncio.run(migrate(tmp_path / "first"))
+    if seen is not None:
+        asyncio.run(migrate(tmp_path / archive, selection=seen))
     made = held(calm, workspace)["home"]
     done = asyncio.run(undone(workspace, tmp_path / "first"))
     hidden = held(calm, workspace)["home"]
+    change(calm, source, extra_run)  # MLflow's routes take none into an archived experiment
+    if archive == "third":
+        assert set(asyncio.run(verified(workspace, tmp_path / archive)).kinds) == {TAKEN_BACK}
 
-    back = asyncio.run(migrated(source, workspace, tmp_path / archive))
+    back = asyncio.run(migrate(tmp_path / archive))
 
     there = held(calm, workspace)["home"]
-    assert (done.experiments, made["tags"], back.verdict.findings) == ((HOME,), {}, 0)
+    again = asyncio.run(migrate(tmp_path / archive)) if archive == "second" else back  # its verify found the root
+    assert (done.experiments, made["tags"]) == ((HOME,), {})
+    assert (back.replayed.failed, again.verdict.findings) == ((), 0)
     assert hidden["archivedTime"] is not None
     assert there["archivedTime"] is None
     assert "undo" in json.loads(hidden["tags"][EXPERIMENT_TAG])

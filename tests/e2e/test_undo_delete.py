@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import shutil
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -16,15 +17,17 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.workspace import connect
 from azureml_replay.cli import run as command
-from azureml_replay.cli.next_step import Typed, mend_of
+from azureml_replay.cli.next_step import Typed, after_verdict, mend_of
 from azureml_replay.cli.status import COLUMNS
+from azureml_replay.comparison.three_way import REMOVED
 from azureml_replay.deleting import NEVER_A_JOB, SHOWN_STILL
-from azureml_replay.direct.in_part import OF_DELETED
+from azureml_replay.direct.in_part import OF_DELETED, OF_ID
 from azureml_replay.direct.options import ReplayOptions
-from azureml_replay.errors import Forbidden, UserError
+from azureml_replay.errors import Exit, Forbidden, UserError
+from azureml_replay.model import RunId
 from azureml_replay.report_page.write import report
 from azureml_replay.sending.transport import open_transport
-from azureml_replay.state import status
+from azureml_replay.state import Next, status
 from azureml_replay.undoing import Undone, undo
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK
@@ -32,13 +35,15 @@ from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import scalar
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
-from e2e.tampering import BEGIN, HOME, Held, change, fill, in_pairs, row
+from e2e.tampering import BEGIN, HOME, Held, change, fill, in_home, in_pairs, in_run, removed, row
 from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, replayed
+from e2e.test_undo import undone
 from e2e.witness import Seen, look
 
 GOES = ("delete-history-runs", "delete-child-runs")
 """The service deletes runs that clients wrote, too, each by its own id."""
+LATER = {"lastModifiedUtc": "2099-01-01T00:00:00+00:00"}
 ANEW = "reuse-deleted-names"
 """It takes the id of a deleted run again; the points of the first one are there."""
 
@@ -181,6 +186,58 @@ def of_target(folder: Path) -> dict[str, int]:
     with Archive.open(folder, write=False) as archive:
         (one,) = status(archive).targets
     return {name: count for name in COLUMNS if name != "extracted" and (count := getattr(one, name))}
+
+
+def test_a_run_that_somebody_removed_is_named_and_brought_back(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """Its archive's `undo` notes that it is gone. Where its id is refused from then on, to a fresh archive too, that
+    and nothing compared is no success; new ids bring it, and others where those are gone, too.
+    """
+    source, folder, fresh = calm.add_workspace(), tmp_path / "archive", tmp_path / "fresh"
+    change(calm, source, fill)
+    series, point = scalar("dcid.child", "m"), [row(0, 1.0, "m")]
+    change(calm, source, lambda held: held.world.metrics.append(held.guid, series, point) and None)
+    asyncio.run(migrated(source, workspace, folder))
+    change(calm, workspace, removed("root"))
+    shutil.copytree(folder, tmp_path / "unasked")
+
+    absent = asyncio.run(judged(workspace, folder))
+    done = asyncio.run(undone(workspace, folder))
+
+    assert [(one.run, one.what, one.kind) for one in absent.first] == [("root", "run", REMOVED)]
+    line = Typed("verify", ("archive",), {"--target": ("--target", "t")})
+    assert "azureml-replay undo " in mend_of(absent, line, folder)
+    assert ([run for run, _ in done.gone], done.runs, done.left, done.failed) == (["root"], 1, (), ())
+    for archive, why in ((folder, OF_DELETED), (fresh, OF_ID)):
+        refused = asyncio.run(migrated(source, workspace, archive)).verdict
+        assert (refused.left_out, refused.refused, refused.exit, refused.proves) == (2, 2, Exit.SERVICE, False)
+        assert any(reason.endswith(why) for reason in refused.reasons), refused.reasons
+        assert " --ids new " in after_verdict(refused, line, archive)
+        with Archive.open(archive, write=False) as opened:
+            assert status(opened).next is Next.NEW_IDS
+            assert "Nothing was there to compare" in report(opened, tmp_path / "report.html").verdict
+
+    change(calm, source, in_run(lambda _: {"description": "newer"} | LATER))  # is sent, and finds it gone
+    unasked = asyncio.run(migrated(source, workspace, tmp_path / "unasked"))
+    assert any(reason.endswith(OF_DELETED) for reason in unasked.verdict.reasons), unasked.verdict.reasons
+
+    new_ids = MigrateOptions(replay=ReplayOptions(new_ids=True))
+    for archive in (folder, fresh):  # the child was sent before, under the id that it had
+        anew = asyncio.run(migrated(source, workspace, archive, options=new_ids))
+        assert (anew.verdict.exit, anew.verdict.equal, anew.replayed.failed) == (Exit.OK, 2, ()), anew.verdict.first
+    change(calm, workspace, removed(anew_id(fresh, "root")))
+    asyncio.run(undone(workspace, fresh))
+    assert asyncio.run(migrated(source, workspace, fresh)).verdict.refused == 2
+    once_more = asyncio.run(migrated(source, workspace, fresh, options=new_ids))
+    assert (once_more.verdict.exit, once_more.verdict.equal, once_more.replayed.failed) == (Exit.OK, 2, ())
+
+
+def anew_id(folder: Path, run: str) -> str:
+    """The id under which a run of the source stands in the one target."""
+    with Archive.open(folder, write=False) as archive:
+        (one,) = status(archive).targets
+        return str(archive.ledger(one.target).target_id(RunId(run)))
 
 
 CHILDREN = ("below", "metric", "file", "shown", "edited", "values")
@@ -351,6 +408,7 @@ def test_a_job_that_replayed_is_deleted_and_submitted_anew(
     """The job goes, its steps where the service takes them along; the next one has a name that was never taken.
 
     As long as anything of others is in or below it, it stays, and no deletion leaves. The mend that is named does it.
+    That holds too for a job that somebody else deleted, and for an archive that never heard of all this.
     """
     source, folder = calm.add_workspace(), tmp_path / "archive"
     change(calm, source, fill)
@@ -383,7 +441,21 @@ def test_a_job_that_replayed_is_deleted_and_submitted_anew(
     assert "--mode synthetic" in mend_of(absent, line, folder)
     assert back.verdict is not None
     assert (back.submitted, back.failed, back.verdict.findings) == (1, (), 0)
-    assert job not in look(workspace, files=False).jobs
+    (second,) = look(workspace, files=False).jobs
+    change(calm, workspace, removed(second))
+    asyncio.run(extracted(source, tmp_path / "fresh"))
+    for archive, submitted, learns in (
+        ("archive", 1, True),
+        ("archive", 0, False),
+        ("fresh", 0, True),
+        ("fresh", 0, False),
+    ):
+        calm.reset_requests()
+        anew = asyncio.run(replayed(source, workspace, tmp_path / archive))
+        assert anew.verdict is not None
+        assert (anew.submitted, anew.failed, anew.verdict.findings) == (submitted, (), 0)
+        assert (calm.requests()["writes"] > 0) is learns, "names that are gone are tried once"
+    assert not {job, second} & set(look(workspace, files=False).jobs)
 
 
 @pytest.mark.slow
@@ -410,3 +482,35 @@ def test_cut_at_every_request_it_continues(
 
     assert (back.verdict.findings, back.verdict.equal, back.replayed.points) == (0, 2, 0)
     assert contents(look(workspace)) == contents(before)
+
+
+def test_the_targets_own_experiment_that_its_owner_removed_is_made_anew(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Once nothing of ours is in it: then it gets description and tags of the source, which it did not have before."""
+    source, folder = calm.add_workspace(), tmp_path / "archive"
+    change(calm, source, fill)
+    change(calm, source, in_home(description="of the source", tags={"team": "blue"}))
+    change(calm, workspace, lambda there: there.world.experiments.obtain(there.guid, HOME) and None)
+    change(calm, workspace, in_home(description="the target's own"))
+
+    first = asyncio.run(migrated(source, workspace, folder))
+    asyncio.run(deleted(workspace, folder))
+    change(calm, workspace, remove_home)
+    again = asyncio.run(migrated(source, workspace, folder))
+
+    assert sum("keeps its own" in why for why in first.verdict.reasons) == 1
+    assert (again.verdict.findings, [why for why in again.verdict.reasons if "keeps its own" in why]) == (0, [])
+    change(calm, workspace, is_of_the_source)
+
+
+def remove_home(held: Held) -> None:
+    """With whatever is left in it, as if it had never been."""
+    home = held.home()
+    for run in list(held.world.runs.of_experiment(held.guid, home["experimentId"])):
+        held.world.runs.delete(held.guid, run["runId"])
+    held.world.experiments.delete(held.guid, home["experimentId"])
+
+
+def is_of_the_source(held: Held) -> None:
+    assert (held.home()["description"], held.home()["tags"]["team"]) == ("of the source", "blue")

@@ -56,6 +56,12 @@ class Family:
     def units(self) -> Iterator[RunId]:
         yield self.runs[0].id
 
+    def unit_of(self, run: RunId) -> RunId | None:
+        return self.runs[0].id if any(one.id == run for one in self.runs) else None
+
+    def waited_for(self, root: RunId) -> frozenset[RunId]:
+        return frozenset()
+
     def unit(self, root: RunId) -> Iterator[Run]:
         level = [run for run in self.runs if run.id == root]
         while level:

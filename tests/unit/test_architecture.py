@@ -323,7 +323,7 @@ def test_sql_stays_in_the_archive() -> None:
 
 def test_printing_stays_at_the_edge() -> None:
     """Verbs tell a Progress; the terminal and the commands print, and a module that is run for a page of the docs."""
-    allowed = ("terminal/", "cli/", "azure/wire/fidelity.py", "redact/promise.py")
+    allowed = ("terminal/", "cli/", "azure/wire/fidelity.py", "mlflow/wire/fidelity.py", "redact/promise.py")
     printing = users_of(r"\bprint\(|typer\.echo\(|sys\.std(out|err)\.write|Console\(")
 
     assert {name for name in printing if not name.startswith(allowed)} == set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azureml_replay.counting import counted
+from azureml_replay.counting import counted, omissions_in_words, refused_in_words
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,9 @@ from azureml_replay.counting import counted
 )
 def test_one_of_them_is_no_plural(number: int, words: tuple[str, ...], said: str) -> None:
     assert counted(number, *words) == said
+
+
+def test_what_was_refused_is_among_the_omissions_by_one_name() -> None:
+    assert omissions_in_words(14, "landing", 13) == f"14 omissions planned for landing, {refused_in_words(13)}"
+    assert refused_in_words(1) == "1 item refused by the target"
+    assert omissions_in_words(1) == "1 omission planned"

@@ -25,6 +25,7 @@ from azureml_replay.archive.histories import Histories
 from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock, is_held
+from azureml_replay.archive.merging.folding import Folds
 from azureml_replay.archive.objects import BELOW
 from azureml_replay.archive.older_digests import RENEWED_BY, OlderDigests
 from azureml_replay.archive.overview import Overview
@@ -57,6 +58,7 @@ class Archive(
     Examinations,
     OlderDigests,
     Timeline,
+    Folds,
 ):
     """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 

@@ -100,7 +100,7 @@ def _is_choice(value: Any) -> bool:  # noqa: ANN401  # JSON as it was read
     return bool(told(value))
 
 
-CARRIED = fields_of({}, {"files": _is_choice, "refused": object_of(list_of(is_object))})
+CARRIED = fields_of({}, {"files": _is_choice, "refused": object_of(list_of(is_object)), "names": list_of(is_text)})
 """What was to go into a target, as `Evidence.carry` notes it."""
 _ASSETS = frozenset(kind.value for kind in AssetKind)
 _OF_ASSETS = ("asset", "asset_container", "asset_ref", "asset_lack", "asset_file", "asset_receipt")

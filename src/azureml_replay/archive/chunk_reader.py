@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Points, RunId, SeriesKey, Share
+from azureml_replay.planning.normalise import EXACT, RowsThere
 
 MOST_OPEN = 5
 """Chunks in memory at most: requests take rows from four places, each of which may be between two chunks."""
@@ -31,6 +32,8 @@ class OpenChunks:
     seqs: Iterable[int]
     without: Collection[SeriesKey] = ()
     """Series whose rows are not given."""
+    there: RowsThere = EXACT
+    """How rows are given: as a target holds them, those of one piece; by the names that they have there."""
     left: dict[int, int] = field(default_factory=dict)
     """Chunk -> rows that are still to be taken."""
     _parts: dict[SeriesKey, list[ChunkPart]] = field(default_factory=dict)
@@ -40,16 +43,15 @@ class OpenChunks:
         for seq in self.seqs:
             self.left[seq] = 0
             for at, piece in enumerate(self._pieces(seq)):
-                if piece.series.key not in self.without:
-                    self._parts.setdefault(piece.series.key, []).append(ChunkPart(seq, at, len(piece)))
-                    self.left[seq] += len(piece)
+                self._parts.setdefault(piece.series.key, []).append(ChunkPart(seq, at, len(piece)))
+                self.left[seq] += len(piece)
 
     def lengths(self) -> list[int]:
         """How many rows each series has, in the order in which the series were logged first."""
         return [sum(part.rows for part in parts) for parts in self._parts.values()]
 
     def points(self, key: SeriesKey) -> Iterator[Points]:
-        """All rows of one name, piece by piece."""
+        """All rows of one name there, piece by piece."""
         return (self._pieces(part.seq)[part.piece] for part in self._parts.get(key, ()))
 
     def take(self, shares: Iterable[Share]) -> list[tuple[int, Points]]:
@@ -64,8 +66,12 @@ class OpenChunks:
             start, stop = start - part.rows, stop - part.rows
 
     def _pieces(self, seq: int) -> Sequence[Points]:
-        pieces = self._open.pop(seq, None) or self.archive.chunk(self.run, seq)
+        pieces = self._open.pop(seq, None) or self._read(seq)
         self._open[seq] = pieces
         if len(self._open) > MOST_OPEN:
             del self._open[next(iter(self._open))]
         return pieces
+
+    def _read(self, seq: int) -> Sequence[Points]:
+        chunk = self.archive.chunk(self.run, seq)
+        return [self.there.of(piece) for piece in chunk if piece.series.key not in self.without]

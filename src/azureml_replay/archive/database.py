@@ -14,7 +14,8 @@ from azureml_replay.archive.canonical import number_of, root_of
 from azureml_replay.archive.cells import sound
 from azureml_replay.archive.lock import USE_A_LOCAL_DISK, can_lock
 from azureml_replay.archive.sums import Connection
-from azureml_replay.errors import NO_HANDLE, TOO_MANY_FILES, IntegrityError, ReplayError, UserError
+from azureml_replay.disk.handles import handle_is_left, too_many_files
+from azureml_replay.errors import IntegrityError, ReplayError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import spaced
 
@@ -169,15 +170,6 @@ class Database:
         return _explained(problem, self.folder)
 
 
-def handle_is_left() -> bool:
-    """False where the process may open no more files: SQLite does not say why a file cannot be opened."""
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
-    except OSError as problem:
-        return problem.errno not in NO_HANDLE
-    return True
-
-
 def connected(folder: Path, *, write: bool) -> Connection:
     """A connection to the `archive.db` of a folder. Raises UserError, IntegrityError."""
     try:
@@ -192,7 +184,7 @@ def _explained(problem: sqlite3.Error, folder: Path) -> ReplayError | sqlite3.Er
     if code in _DAMAGED and _OURS not in str(problem):
         return IntegrityError(f"archive {folder} is damaged ({problem})")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR) and not handle_is_left():
-        return UserError(TOO_MANY_FILES)
+        return UserError(too_many_files())
     if refined in _NO_LOCKS or (code == sqlite3.SQLITE_BUSY and not can_lock(folder)):
         return UserError(f"archive {folder}: {USE_A_LOCAL_DISK} ({problem})")
     if code in _HINTS:
@@ -200,11 +192,16 @@ def _explained(problem: sqlite3.Error, folder: Path) -> ReplayError | sqlite3.Er
     return problem
 
 
-def _connect(path: Path, *, write: bool) -> Connection:
+def uri_of(path: Path, *, write: bool) -> str:
+    """A database as SQLite opens or attaches it."""
     mode = "mode=rw" if write else "mode=ro"
     if not write and not os.access(path.parent, os.W_OK) and not path.with_name("archive.db-wal").exists():
         mode = "immutable=1"  # on a read-only medium SQLite cannot make the files that coordinate with a writer
-    db = Connection(f"{path.resolve().as_uri()}?{mode}", uri=True, isolation_level=None, timeout=10)
+    return f"{path.resolve().as_uri()}?{mode}"
+
+
+def _connect(path: Path, *, write: bool) -> Connection:
+    db = Connection(uri_of(path, write=write), uri=True, isolation_level=None, timeout=10)
     if write:
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")

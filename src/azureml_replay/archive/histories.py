@@ -98,6 +98,7 @@ class Histories(Codes, AssetContents, Reading):
         alone = ledger.created_alone(list(borrowers)) if ledger else frozenset()
         carried = ledger.carried(runs) if ledger else {}
         refused = ledger.refused(runs) if ledger else {}
+        routes = ledger.routes([*runs, *(row.unit for row in rows)]) if ledger else {}
         for row, one, job, reference in zip(rows, details, jobs, references, strict=True):
             yield History(
                 unit=row.unit,
@@ -113,6 +114,7 @@ class Histories(Codes, AssetContents, Reading):
                 stands_alone=row.id in alone,
                 carried=carried.get(row.id),
                 refused=self._refusals(row.id, refused[row.id]) if row.id in refused else NOTHING_REFUSED,
+                route=routes.get(row.id, routes.get(row.unit)),
             )
 
     def _refusals(self, run: RunId, receipts: Sequence[Receipt]) -> Refusals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -14,6 +15,7 @@ class RunItem(Enum):
     """Items of which a run has at most one. The value is the text on the disk."""
 
     CREATE = "create"
+    """While it is `sending` its detail is `mlflow` where the target chooses the id, which is known once it is bound."""
     FINISH = "finish"
     WHOLE = "whole"
     """All items of the run are sent. Its digest covers them all, so that a later call need not look at each; its detail
@@ -25,7 +27,8 @@ class RunItem(Enum):
     UNDONE = "undone"
     """`undo` took the run back; dropped before anything of it is sent anew."""
     JOB_UNDONE = "job undone"
-    """`undo` archived the job that stands for a root run; dropped before the job is shown again."""
+    """`undo` archived the job that stands for a root run; dropped before the job is shown again. Of a run that has got
+    a parent since its job was put: replay did, as it stands in another one's job."""
     DELETED = "deleted"
     """`undo` removed the run for good; while it is `sending`, it may have. Dropped once the run is created anew: until
     then it tells that points of an earlier run of that id may be there."""
@@ -75,6 +78,14 @@ class JobItem:
 
 
 @dataclass(frozen=True, slots=True)
+class StagedItem:
+    """What is staged for the job that stands for a run; only a refusal has a receipt."""
+
+    place: str
+    """Where the job would put the file, `outputs/model.bin`; of points the name of the staged file."""
+
+
+@dataclass(frozen=True, slots=True)
 class GraphItem:
     """A nested graph that was registered in the target; its receipt stands under the empty run id."""
 
@@ -109,7 +120,16 @@ class UnknownItem:
 
 
 Item: TypeAlias = (
-    RunItem | ChunkItem | FileItem | ExperimentItem | JobItem | GraphItem | SeriesItem | ValueItem | UnknownItem
+    RunItem
+    | ChunkItem
+    | FileItem
+    | ExperimentItem
+    | JobItem
+    | StagedItem
+    | GraphItem
+    | SeriesItem
+    | ValueItem
+    | UnknownItem
 )
 
 
@@ -118,7 +138,7 @@ _OF_JOBS = frozenset({RunItem.JOB, RunItem.SHAPE, RunItem.JOB_UNDONE, RunItem.JO
 
 def is_of_job(item: Item) -> bool:
     """True for what is known of the jobs that stand for a run, not of a run that was written as it was."""
-    return item in _OF_JOBS or isinstance(item, JobItem | GraphItem)
+    return item in _OF_JOBS or isinstance(item, JobItem | StagedItem | GraphItem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +156,20 @@ class Payload:
 
 
 CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX = "points/", "file/", "job put/"
+STAGED_PREFIX = "staged/"
 _EXPERIMENT, _GRAPH, _SERIES, _VALUE = "experiment ", "graph/", "series/", "value/"
 _NUMBER = re.compile(r"0|[1-9][0-9]*")
 _RUN_ITEMS = {item.value: item for item in RunItem}
 
 
-_NAMED = ((FILE_PREFIX, FileItem), (_EXPERIMENT, ExperimentItem), (JOB_PREFIX, JobItem), (_GRAPH, GraphItem))
+_NAMED = (
+    (FILE_PREFIX, FileItem),
+    (_EXPERIMENT, ExperimentItem),
+    (JOB_PREFIX, JobItem),
+    (STAGED_PREFIX, StagedItem),
+    (_GRAPH, GraphItem),
+)
+_PREFIXES: Mapping[type, str] = {kind: prefix for prefix, kind in _NAMED}
 
 
 def written(item: Item) -> str:
@@ -151,14 +179,8 @@ def written(item: Item) -> str:
             text = item.value
         case ChunkItem(seq):
             text = f"{CHUNK_PREFIX}{seq}"
-        case FileItem(path):
-            text = FILE_PREFIX + path
-        case ExperimentItem(name):
-            text = _EXPERIMENT + name
-        case JobItem(name):
-            text = JOB_PREFIX + name
-        case GraphItem(key):
-            text = _GRAPH + key
+        case FileItem(name) | ExperimentItem(name) | JobItem(name) | StagedItem(name) | GraphItem(name):
+            text = _PREFIXES[type(item)] + name
         case SeriesItem(name, namespace):
             text = _SERIES + _list([name, namespace])
         case ValueItem(kind, name, experiment):

@@ -144,18 +144,22 @@ class Listing(Documents):
     def arrange(self) -> None:
         """Compute every run's unit and depth. A run whose parent is absent is a root; so is one run of every cycle."""
         with self._transaction():
-            self._execute("create temp table if not exists tree (id text primary key, unit text, depth integer)")
-            self._execute("delete from temp.tree")
-            self._grow("parent is null or parent = id or not exists (select 1 from run p where p.id = run.parent)", ())
-            while orphan := self._one("select min(id) from run where id not in (select id from temp.tree)")[0]:
-                self._grow("id = ?", (self._cycle_root(orphan),))
-            self._execute(
-                """
-                update run set (unit, depth, age) =
-                  (select tree.unit, tree.depth, -root.born from temp.tree join run root on root.id = tree.unit
-                   where tree.id = run.id)
-                """
-            )
+            self.put_in_order()
+
+    def put_in_order(self) -> None:
+        """The same in the caller's transaction."""
+        self._execute("create temp table if not exists tree (id text primary key, unit text, depth integer)")
+        self._execute("delete from temp.tree")
+        self._grow("parent is null or parent = id or not exists (select 1 from run p where p.id = run.parent)", ())
+        while orphan := self._one("select min(id) from run where id not in (select id from temp.tree)")[0]:
+            self._grow("id = ?", (self._cycle_root(orphan),))
+        self._execute(
+            """
+            update run set (unit, depth, age) =
+              (select tree.unit, tree.depth, -root.born from temp.tree join run root on root.id = tree.unit
+               where tree.id = run.id)
+            """
+        )
 
     def _grow(self, is_root: str, values: Sequence[Any]) -> None:
         self._execute(

@@ -62,6 +62,14 @@ class Held:
         for _ in self.pieces():
             pass
 
+    def is_sound(self) -> bool:
+        """True where the file is there and holds these bytes: all of them are read."""
+        try:
+            self.verify()
+        except IntegrityError:
+            return False
+        return True
+
 
 @dataclass(slots=True)
 class Incoming:
@@ -139,11 +147,8 @@ class Objects(Documents, Digesting):
         sql = "select sha256, size_bytes, md5 from object where md5 = ? and size_bytes = ?"
         for row in self._all(sql, (stored.md5, stored.size_bytes)):
             found = self._object(*row)
-            try:
-                found.verify()
-            except IntegrityError:
-                continue  # damage is reported where the object is needed: this file comes from its own storage
-            return found
+            if found.is_sound():  # damage is reported where the object is needed: this file comes from its own storage
+                return found
         return None
 
     def incoming(self, stored: StoredFile) -> Incoming:
@@ -205,6 +210,26 @@ class Objects(Documents, Digesting):
                 believe(held)
         return held
 
+    def adopt(self, held: Held) -> Held:
+        """Copy the bytes of another archive's object. No row says that they are here: the caller's does. Repeatable.
+
+        Raises IntegrityError where these are damaged.
+        """
+        ours = self._object(held.sha256, held.size_bytes, held.md5)
+        if ours.is_sound():
+            return ours
+        part = self.folder / "artifacts" / "partial" / held.sha256.hex()
+        private_folder(part.parent)
+        with os.fdopen(private_opener(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_LINK), "wb") as writing:
+            for piece in held.pieces():
+                writing.write(piece)
+            writing.flush()
+            os.fsync(writing.fileno())
+        private_folder(ours.file.parent)
+        _put_in_place(part, ours)
+        _sync_folder(ours.file.parent)
+        return ours
+
     def reuse(self, stored: StoredFile, held: Held) -> None:
         """Record that the bytes of a file are in an object that is here already. Repeatable."""
         with self._transaction():
@@ -258,12 +283,17 @@ class Objects(Documents, Digesting):
         self._execute("insert or replace into content values (?, ?, ?, ?, ?)", row)
 
     def _object(self, sha256: bytes, size_bytes: int, md5: bytes) -> Held:
-        name = sha256.hex()
-        return Held(self.folder / "artifacts" / name[:2] / name, sha256, size_bytes, md5)
+        return held_in(self.folder, sha256, size_bytes, md5)
 
     def _partial(self, location: Location, etag: str) -> Path:
         told = f"{location.datastore}\n{location.path}\n{etag}".encode(errors="surrogatepass")
         return self.folder / "artifacts" / "partial" / hashlib.blake2b(told, digest_size=20).hexdigest()
+
+
+def held_in(folder: Path, sha256: bytes, size_bytes: int, md5: bytes) -> Held:
+    """An object as it lies in an archive's folder, or would."""
+    name = sha256.hex()
+    return Held(folder / "artifacts" / name[:2] / name, sha256, size_bytes, md5)
 
 
 def _put_in_place(file: Path, held: Held) -> None:

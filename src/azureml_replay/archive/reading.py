@@ -16,6 +16,8 @@ from azureml_replay.model import Artifact, FileTotals, Omission, Points, Run, Ru
 
 HISTORY_LEFT_OUT = "history left out by --metrics last"
 """The reason of the omission of a run that has only the last row of each metric."""
+METRICS_LEFT_OUT = "left out by --metrics none"
+"""The same of a run of whose metrics nothing was brought."""
 
 FILES_LEFT_OUT = "left out by --no-artifacts"
 """The same of a run of which no extraction has looked for files."""
@@ -106,6 +108,15 @@ class Reading(Database):
         """Selected runs of a unit that were never extracted, by id."""
         sql = "select id from run where unit = ? and selected and generation = 0 and id > ? order by id limit ?"
         return (RunId(run) for (run,) in self._pages(sql, (root,), ("",)))
+
+    def waited_for(self, root: RunId) -> frozenset[RunId]:
+        """Runs of a unit that are to be extracted first, as extracted ones stand below them; none that disappeared."""
+        sql = f"""
+            select id from run r where age = (select age from run where id = ?1) and unit = ?1 and selected
+              and generation = 0 and not exists ({GONE_FROM_SOURCE})
+              and exists (select 1 from run below where below.parent = r.id and below.selected and below.generation > 0)
+        """  # noqa: S608  # our own words
+        return frozenset(RunId(run) for (run,) in self._all(sql, (root,)))
 
     def run(self, run: RunId) -> Run | None:
         """A run as extracted, None where it is not."""

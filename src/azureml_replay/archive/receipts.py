@@ -134,9 +134,9 @@ class Receipts(OfTarget):
         """Write intents of many runs, by run and item; on the disk when this returns, one wait for all. Repeatable."""
         self._put((run, item, State.SENDING, payload) for (run, item), payload in items.items())
 
-    def mark_runs(self, item: RunItem, digests: Mapping[RunId, bytes], state: State) -> None:
+    def mark_runs(self, item: RunItem, digests: Mapping[RunId, bytes], state: State, detail: str | None = None) -> None:
         """Mark one item of many runs, as a bulk request sends it, in one transaction. Repeatable."""
-        self._put((run, item, state, Payload(digest)) for run, digest in digests.items())
+        self._put((run, item, state, Payload(digest, detail=detail)) for run, digest in digests.items())
 
     def mark_whole(self, wholes: Mapping[RunId, Payload]) -> None:
         """Mark runs of which everything is sent: what failed of them before is over. Repeatable."""

@@ -30,13 +30,14 @@ class Sessions(Database):
     def sessions(self, newest: int = 100) -> list[Session]:
         """The newest sessions, at most so many, the oldest of them first."""
         rows = self._all(
-            "select command, began, ended, outcome, parts, traffic from session order by id desc limit ?", (newest,)
+            "select command, began, ended, outcome, parts, traffic from session order by began desc, id desc limit ?",
+            (newest,),
         )
         return [_session(*row) for row in reversed(rows)]
 
     def command_lines(self, newest: int = 50) -> list[CommandLine]:
         """The newest command lines that were begun, at most so many, the newest of them first."""
-        rows = self._all("select at, command from command_log order by id desc limit ?", (newest,))
+        rows = self._all("select at, command from command_log order by at desc, id desc limit ?", (newest,))
         return [CommandLine(Instant.parse(at), _words(line)) for at, line in rows]
 
     def failures(self) -> dict[RunId, str]:

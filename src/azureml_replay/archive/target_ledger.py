@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from azureml_replay import redact
 from azureml_replay.archive.alike import Alikes
 from azureml_replay.archive.asset_receipts import AssetReceipts
-from azureml_replay.archive.digests import of_value
+from azureml_replay.archive.digests import of_generation, of_value
 from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.items import (
     CHUNK_PREFIX,
     FILE_PREFIX,
     JOB_PREFIX,
+    STAGED_PREFIX,
     ExperimentItem,
     Item,
     JobItem,
@@ -21,7 +22,7 @@ from azureml_replay.archive.items import (
     ValueItem,
     is_of_job,
 )
-from azureml_replay.archive.receipts import Receipts
+from azureml_replay.archive.receipts import Receipt, Receipts, State
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.archive.sent import SentValues
 from azureml_replay.archive.target_rows import TargetRows
@@ -29,8 +30,11 @@ from azureml_replay.model import Experiment, Json, Omission, RunId
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.files import UNINDEXED_FOLDER
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER
-from azureml_replay.planning.refused import fitted_experiment
+from azureml_replay.planning.ids import is_chosen
+from azureml_replay.planning.plan import NAMES
+from azureml_replay.planning.refused import REFUSED, fitted_experiment
 from azureml_replay.workspace.limits import Limits
+from azureml_replay.workspace.profile import WriteRoute
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class TargetProgress:
     bytes: int
     """Bytes of those files."""
     items_refused: int
-    """Items (a run, a chunk of points, a file) that the service will not take."""
+    """Runs, values, metrics and files that the service did not take as they are now, from us or from a job."""
     items_unsettled: int
     """Items that were being sent when a command stopped: the next call asks the target about them."""
 
@@ -112,6 +116,24 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
         rows = self._among(sql, list(dict.fromkeys(runs)), "and target = ?", (self._number,))
         return {RunId(run): RunId(there) for run, there in rows}
 
+    def routes(self, runs: Iterable[RunId]) -> dict[RunId, WriteRoute]:
+        """Run -> the route by which it went into the target, by its receipt and its id there; others are left out.
+
+        So is one that was to be made under an id of the target's own, as long as nobody knows that id.
+        """
+        rows = self._among(
+            "select run, detail, target_run from receipt left join binding using (target, run) where run in",
+            list(dict.fromkeys(runs)),
+            "and target = ? and item = ? and state <> ?",
+            (self._number, RunItem.CREATE.value, State.REFUSED.value),
+        )
+        found: dict[RunId, WriteRoute] = {}
+        for run, detail, there in rows:
+            if there is not None or detail != WriteRoute.MLFLOW.value:
+                ours = there is None or is_chosen(RunId(run), RunId(there))
+                found[RunId(run)] = WriteRoute.HISTORY if ours else WriteRoute.MLFLOW
+        return found
+
     def created_alone(self, runs: Sequence[RunId]) -> frozenset[RunId]:
         """The runs among these that were created, or may have been, without files and points of another one."""
         create, container = RunItem.CREATE.value, RunItem.CONTAINER.value
@@ -165,9 +187,18 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
         with self._transaction(durable=True):
             names = [*self.names_gone(root), *(item.name for item in self.receipts(root) if isinstance(item, JobItem))]
             self._drop((root, item) for item in self.receipts(root) if is_of_job(item))
-            self._drop((run, RunItem.JOB) for run in unit)
+            self._drop((run, item) for run in unit for item in self.receipts(run) if is_of_job(item))
             self._note(root, RunItem.JOB_DELETED)
-            self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
+            self._note_gone(root, names)
+
+    def void_names(self, root: RunId, names: Collection[str]) -> None:
+        """Note names that no job for a root run can have any more, as jobs of these were deleted. Repeatable."""
+        with self._transaction(durable=True):
+            self._drop((root, JobItem(name)) for name in names)
+            self._note_gone(root, [*self.names_gone(root), *names])
+
+    def _note_gone(self, root: RunId, names: Iterable[str]) -> None:
+        self._note(root, RunItem.NAMES_GONE, " ".join(dict.fromkeys(names)))
 
     def sent_over(self, run: RunId, names: Collection[str]) -> None:
         """Drop what was found about the bytes of files that are sent anew: from now on these are to be read back.
@@ -216,6 +247,19 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
         sql = "select run, target_run from binding where target = ? and run > ? order by run limit ?"
         return ((RunId(run), RunId(there)) for run, there in self._pages(sql, (self._number,), ("",)))
 
+    def naming(self) -> dict[RunId, list[RunId]]:
+        """Run -> those that it names under ids of the source, of which some have others in the target by now."""
+        if self._one("select 1 from binding where target = ? limit 1", (self._number,)) is None:
+            return {}  # true of most targets
+        rows = self._all(
+            f"""
+            select whose, carried from evidence e where target = ? and way = '{Way.RUN.value}' and exists (
+              select 1 from json_each(carried, '$.{NAMES}') n join binding b on b.target = e.target and b.run = n.value)
+            """,  # noqa: S608  # our own words
+            (self._number,),
+        )
+        return {RunId(run): [RunId(name) for name in loads(carried)[NAMES]] for run, carried in rows}
+
     def refuse_of_experiment(self, name: str, refused: Mapping[tuple[str, str], str]) -> None:
         """Note values of an experiment, by kind and name, that the target refused, with its words. Repeatable."""
         items: dict[Item, str] = {ValueItem(*value, name): words for value, words in refused.items()}
@@ -246,6 +290,18 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
         rows = self._all(sql, (self._number, RunItem.CREATE.value))
         own = {item.name for item in self.receipts(OWNER) if isinstance(item, ExperimentItem)}
         return frozenset({name for (name,) in rows} | own)
+
+    def experiments_with_runs(self) -> frozenset[str]:
+        """Names of experiments into which a run was sent, or was about to be, that `undo` has not taken back since."""
+        sql = """
+            select distinct experiment from run where id in (
+              select run from receipt c where target = ?1 and item = ?2 and not exists (
+                select 1 from receipt u where u.target = ?1 and u.run = c.run and u.item = ?3 and u.state = 'sent'
+              )
+            )
+        """
+        rows = self._all(sql, (self._number, RunItem.CREATE.value, RunItem.UNDONE.value))
+        return frozenset(name for (name,) in rows)
 
     def put_probe(self, document: Json) -> None:
         """Keep what the throw-away run showed of the target. Repeatable."""
@@ -287,9 +343,30 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
             files=files,
             own_files=own_files,
             bytes=size_bytes,
-            items_refused=refused,
+            items_refused=self._by_jobs() + (self._refused_now() if refused else 0),
             items_unsettled=unsettled,
         )
+
+    def _refused_now(self) -> int:
+        """Refusals count as long as the archive holds what was refused."""
+        homes = [one.item for one in self.refused([OWNER]).get(OWNER, ()) if self._is_now(one)]
+        of_runs = self._all(_OF_RUNS, (self._number,))
+        runs = sum(int(count) for generation, digest, count in of_runs if digest == of_generation(generation))
+        return len(homes) + runs + int(self._one(_NOT_STAGED, (self._number,))[0])
+
+    def _by_jobs(self) -> int:
+        return int(self._one(_BY_JOBS, (self._number,))[0])
+
+    def _is_now(self, refusal: Receipt) -> bool:
+        of = refusal.item.experiment if isinstance(refusal.item, ValueItem) else None
+        return of is not None and refusal.digest == self._now_of(of)
+
+    def refused_by_job(self, runs: Sequence[RunId]) -> list[Omission]:
+        """What jobs that stand for these runs were refused when they ran, as the last look left it."""
+        rows = self._among(
+            "select whose, what, reason from planned_omission where whose in", runs, _OF_JOB, (self._number,)
+        )
+        return [Omission(RunId(run), what, reason) for run, what, reason in rows]
 
 
 def _token(name: str) -> str:
@@ -344,6 +421,16 @@ _DELETED = f"""
       id in (select run from receipt where target = ?1 and item = '{RunItem.DELETED.value}' and state = 'sent')
       or unit in (select run from receipt where target = ?1 and item = '{RunItem.JOB_DELETED.value}' and state = 'sent')
     )
+"""  # noqa: S608  # our own words
+_OF_JOB = f"and target = ? and way = 'job' and what not glob 'file *' and reason glob '{REFUSED}*'"
+"""Omissions that steps tell; those of files that were not staged have a receipt each."""
+_BY_JOBS = f"select count(*) from planned_omission where true {_OF_JOB}"  # noqa: S608  # our own words
+_NOT_STAGED = (
+    f"select count(*) from receipt where target = ? and state = 'refused' and item glob '{STAGED_PREFIX}outputs/*'"  # noqa: S608
+)
+_OF_RUNS = f"""
+    select generation, digest, count(*) from receipt join run on run.id = receipt.run
+    where target = ? and receipt.state = 'refused' and item not glob '{STAGED_PREFIX}*' group by generation, digest
 """  # noqa: S608  # our own words
 _COMPARED = """
     select count(distinct whose) from evidence where target = ? and way in ('run', 'job') and fields is not null

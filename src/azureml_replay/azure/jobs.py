@@ -104,8 +104,7 @@ class AzureSubmitter:
 
     async def stage(self, path: str, file: PutFile) -> None:
         """Write a file into the staging store. Repeatable."""
-        at = Location(STAGING_STORE, path)
-        await self._files.write(await self._storage.writable(at), file, at)
+        await self._files.overwrite(file, Location(STAGING_STORE, path))
 
     def staged(self, prefix: str) -> AsyncIterator[Sequence[StoredFile]]:
         """The files in the staging store under a prefix, by pages."""

@@ -17,7 +17,7 @@ from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.instants import Instant
-from azureml_replay.model import Json, Run, RunForm, RunId
+from azureml_replay.model import Experiment, Json, Run, RunForm, RunId
 from azureml_replay.workspace.lease import OWN_EXPERIMENT, LeaseHolder, LeaseSeen, Term, last_term
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.target import Refused
@@ -45,6 +45,8 @@ class WorkspaceLeases:
         """Runs that are known to be there, by the ids that they should have."""
         self._ids: dict[RunId, RunId] = {}
         """The ids that they have, where the workspace chose them."""
+        self._place: Experiment | None = None
+        """Where they lie, once it is there."""
 
     async def read(self, name: str) -> LeaseSeen:
         """One request, and two for each doubling of what one run holds."""
@@ -117,7 +119,9 @@ class WorkspaceLeases:
 
     async def _named(self, run: RunId) -> RunId | None:
         """The run that was created first of those that bear the name; None where none does."""
-        found = await self._tracked.tagged(OWN_EXPERIMENT, NAME_TAG, run)
+        if self._place is None:
+            self._place = await self._history.experiment(OWN_EXPERIMENT)
+        found = await self._tracked.tagged(self._place, NAME_TAG, run) if self._place else {}
         details = await self._history.details(list(found)) if found else {}
         born = sorted((one.run.created or _NEVER, there) for there, one in details.items())
         return born[0][1] if born else None

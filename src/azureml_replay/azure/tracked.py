@@ -5,6 +5,7 @@ Everything else of them goes through the services that take it: properties, tags
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from azureml_replay.azure.wire.decode import Problem
 from azureml_replay.azure.wire.encode_mlflow import can_end
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.instants import Instant
-from azureml_replay.model import Run, RunId
+from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.sending.sender import NOT_SPOKEN
 from azureml_replay.workers import map_bounded
 from azureml_replay.workspace.lease import Check, unchecked
@@ -29,6 +30,8 @@ class TrackedRuns:
         self._history, self._tracking = history, tracking
         self._experiments: dict[str, str] = {}
         """Name -> id."""
+        self._turn = asyncio.Lock()
+        """Of those who look for an experiment: many runs are made in it at once."""
 
     async def make(self, experiment: str, run: Run, check: Check = unchecked) -> RunId | Refused:
         """Make a run with its name, start, parent and tags; its id. NOT repeatable. Raises Uncertain, Rejected."""
@@ -38,15 +41,11 @@ class TrackedRuns:
         except Rejected as error:
             return _refusal(error)
 
-    async def tagged(self, experiment: str, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
-        """The runs that bear a tag, with all their tags; none where there is no such experiment."""
+    async def tagged(self, experiment: Experiment, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+        """The runs that bear a tag, with all their tags."""
+        self._experiments[experiment.name] = experiment.id
         found: dict[RunId, Mapping[str, str]] = {}
-        if experiment not in self._experiments:
-            held = await self._history.experiment(experiment)
-            if held is None:
-                return found
-            self._experiments[experiment] = held.id
-        async for page in self._tracking.tagged(self._experiments[experiment], tag, value):
+        async for page in self._tracking.tagged(experiment.id, tag, value):
             found |= page
         return found
 
@@ -68,8 +67,9 @@ class TrackedRuns:
         return None
 
     async def _place(self, experiment: str) -> str:
-        if experiment not in self._experiments:
-            self._experiments[experiment] = (await self._history.experiment_made(experiment)).id
+        async with self._turn:
+            if experiment not in self._experiments:
+                self._experiments[experiment] = (await self._history.experiment_made(experiment)).id
         return self._experiments[experiment]
 
 

@@ -312,7 +312,7 @@ class AzureWorkspace:
         """Make a run by MLflow's routes. NOT repeatable. Raises Uncertain where the answer was lost."""
         return await self._tracked.make(experiment, run, check)
 
-    async def tagged_runs(self, experiment: str, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+    async def tagged_runs(self, experiment: Experiment, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
         """The runs of an experiment that bear a tag, with all their tags."""
         return await self._tracked.tagged(experiment, tag, value)
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.browsing.live import SCHEME, uri_of
+from azureml_replay.disk.handles import temporary_folder
 from azureml_replay.errors import UserError
 from azureml_replay.progress import SILENT, Progress
 
@@ -70,7 +71,7 @@ def opened(folder: Path, port: int | None = None, progress: Progress = SILENT) -
     """
     mlflow = installed()
     home, runs, experiments = _entrance(folder)
-    with tempfile.TemporaryDirectory(prefix="azureml-replay-browse-", ignore_cleanup_errors=True) as own:
+    with _temporary() as own:
         log = Path(own) / "server.log"
         chosen = _free(port)
         progress.doing(f"starting MLflow {mlflow}")
@@ -81,6 +82,11 @@ def opened(folder: Path, port: int | None = None, progress: Progress = SILENT) -
                 url=f"{uri}/#/experiments{home}", tracking_uri=uri, runs=runs, experiments=experiments, mlflow=mlflow
             )
             yield Opened(window, process, log)
+
+
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    prefix = "azureml-replay-browse-"
+    return tempfile.TemporaryDirectory(prefix=prefix, dir=temporary_folder(), ignore_cleanup_errors=True)
 
 
 def installed() -> str:

@@ -21,6 +21,7 @@ from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
 from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
 from azureml_replay.cli.listing import ListingFiles, listing_flags
+from azureml_replay.cli.merge import merge
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
     KNOWN,
@@ -412,5 +413,6 @@ command()(reporting.report)
 command("undo")(undo.undo)
 command("map")(take_out.map_)
 command("export")(take_out.export)
+command("merge")(merge)
 command()(browsing.browse)
 command("help")(help_)

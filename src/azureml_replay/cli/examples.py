@@ -7,7 +7,7 @@ from collections.abc import Mapping
 ORDER = (
     *("migrate", "doctor"),
     *("extract", "plan", "replay", "verify", "status", "report"),
-    *("assets", "browse", "check", "map", "export", "undo", "help"),
+    *("assets", "browse", "check", "map", "export", "merge", "undo", "help"),
 )
 """Commands as the list of all has them: what does everything first, then the steps, then what one needs seldom."""
 
@@ -47,7 +47,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
 VERBOSE: Mapping[str, str] = {
     "doctor": "Show every check, those that are ok too.",
     **dict.fromkeys(
-        ("assets", "browse", "status", "check", "map_", "plan", "report", "export"),
+        ("assets", "browse", "status", "check", "map_", "plan", "report", "export", "merge"),
         "Show warnings as they come, in the log file too; of single runs this command has nothing more to tell.",
     ),
 }
@@ -100,6 +100,10 @@ EXAMPLES: Mapping[str, Mapping[str, str]] = {
     "check": {"azureml-replay check history --read-data": "Look at every byte that the archive keeps:"},
     "map": {"azureml-replay map history --csv": "Write the table of ids for a spreadsheet:"},
     "export": {"azureml-replay export history --format parquet --output tables": "Write tables for pandas or DuckDB:"},
+    "merge": {
+        "azureml-replay merge history from-laptop": "Bring what another archive of the same source holds:",
+        "azureml-replay merge history part-1 part-2 --dry-run": "Show what would come:",
+    },
     "undo": {
         "azureml-replay undo history --target target.json": "Ask, then take back what was written:",
         "azureml-replay undo history --target target.json --delete --confirm my-workspace": "Remove it for good:",

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import typer
 
+from azureml_replay.disk.handles import lacks_handle, too_many_files
 from azureml_replay.errors import (
-    NO_HANDLE,
-    TOO_MANY_FILES,
     Exit,
     Forbidden,
     IntegrityError,
@@ -46,12 +45,12 @@ def explain(error: BaseException, line: Sequence[str] = ()) -> tuple[str, Exit]:
     """
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return "interrupted", Exit.INTERRUPTED
+    if lacks_handle(error):  # whatever could not be done for it
+        return too_many_files(), Exit.USER
     if isinstance(error, UsageError):
         return _usage(error), Exit.USER
     if isinstance(error, ReplayError):
         return _foreseen(error, line), error.exit
-    if isinstance(error, OSError) and error.errno in NO_HANDLE:
-        return TOO_MANY_FILES, Exit.USER
     if isinstance(error, OSError) and error.errno in _FULL | _PLACE:
         return _of_the_disk(error), Exit.USER
     return _bug(error), Exit.BUG

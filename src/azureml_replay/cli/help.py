@@ -38,6 +38,8 @@ ENDINGS = {
     Exit.INTERRUPTED: "It was interrupted: run it again to continue.",
 }
 """What the exit codes say, in the help of all commands."""
+_TYPE = re.compile(r" <(path|text|list\[Path\])>$")
+"""What typer says behind the name of what is no choice."""
 _RANGE = re.compile(r"(-?[\d.]+)<=x<=(-?[\d.]+)")
 _HUGE = 7
 """Digits of a bound that only keeps slips of the keyboard out: nobody needs to read it."""
@@ -53,7 +55,7 @@ class HelpedCommand(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the usage line, as they are typed: typer puts braces around an argument's name."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+        return [_argument(piece) for piece in super().collect_usage_pieces(ctx)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments and the groups of options."""
@@ -120,10 +122,14 @@ def _groups(parameters: Iterable[Any], context: Any) -> Iterator[tuple[str, list
     for parameter in parameters:
         record = parameter.get_help_record(context)
         if record is not None:
-            found[group_of(parameter)].append(
-                (record[0].removesuffix(" <path>").removesuffix(" <text>"), _tidy(record[1]))
-            )
+            found[group_of(parameter)].append((_TYPE.sub("", record[0]), _tidy(record[1])))
     return ((title, rows) for title, rows in found.items() if rows)
+
+
+def _argument(piece: str) -> str:
+    """An argument as the usage line has it: typer puts braces around its name, and dots behind one that may repeat."""
+    name = piece.removesuffix("...").strip("{}")
+    return f"{name}…" if piece.endswith("}...") else name if piece.startswith("{") else piece
 
 
 def group_of(parameter: Any) -> str:

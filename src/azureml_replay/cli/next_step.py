@@ -138,7 +138,18 @@ def after_verdict(verdict: Verdict, line: Typed, archive: Path) -> str | NextSte
             return line.into("verify", archive, "--deep", keep=ENDS | SELECTION)
         to_send = NEVER_SENT in verdict.uncompared
         return line.into("replay" if to_send else "verify", archive, keep=ENDS | SELECTION)
-    return mend_of(verdict, line, archive) or line.into("report", archive, keep={"--target"})
+    return (
+        mend_of(verdict, line, archive)
+        or under_new_ids(verdict, line, archive)
+        or line.into("report", archive, keep={"--target"})
+    )
+
+
+def under_new_ids(verdict: Verdict, line: Typed, archive: Path) -> str:
+    """The replay that may bring what the target refused for its ids, where it took nothing else; otherwise nothing."""
+    if not verdict.wants_new_ids:
+        return ""
+    return line.into("replay", archive, "--ids", "new", keep=ENDS | SELECTION)
 
 
 def mend_of(verdict: Verdict, line: Typed, archive: Path) -> str | NextSteps | None:
@@ -206,4 +217,6 @@ def after_migration(done: Migrated, line: Typed, archive: Path, page: Path | Non
     if done.verdict.findings:
         shown = f"open {page}" if page else line.into("report", archive, keep={"--target"})
         return mend_of(done.verdict, line, archive) or shown
+    if again := under_new_ids(done.verdict, line, archive):
+        return again
     return f"{DONE}; {page} is the proof to keep" if page else DONE

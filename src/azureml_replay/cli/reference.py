@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from azureml_replay import json_text
 from azureml_replay.archive.checking import Checked
+from azureml_replay.archive.merging.merge import Merged
 from azureml_replay.browsing.server import Window
 from azureml_replay.cli.app import app
 from azureml_replay.cli.assets import AssetRow
@@ -56,6 +57,7 @@ ANSWERS: Mapping[str, Any] = {
     "undo --dry-run": Undoable,
     "map": tuple[Mapped, ...],
     "export": Exported,
+    "merge": Merged,
     "report": Reported,
 }
 """Command line -> the type of what it answers."""

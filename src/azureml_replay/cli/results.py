@@ -18,6 +18,7 @@ from azureml_replay.counting import (
 )
 from azureml_replay.errors import Exit
 from azureml_replay.instants import Instant
+from azureml_replay.planning.refused import refused_among
 from azureml_replay.terminal.layout import Branch
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from azureml_replay.verification.verdict import Verdict
 
 BY_MLFLOW = "by MLflow's routes, under ids of the target's own"
+WAITING = "to be sent once a run above is extracted: extract again to continue"
 FEW = 8
 """Reasons that a verdict shows, which shall be short; `plan` and the report have all."""
 SHOWN = 20
@@ -74,6 +76,7 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
     yield Branch(
         f"plan: {counted(plan.units, 'job')}, {counted(plan.runs, 'run')}",
         (
+            *([Branch(f"{counted(plan.waiting, 'run')} {WAITING}")] if plan.waiting else []),
             Branch(counted(plan.points, "point")),
             Branch(
                 files_in_words(plan.files + plan.own_files, plan.own_files),
@@ -84,8 +87,9 @@ def planned(plan: PlanSummary, target: str = "") -> Iterator[Line]:
             *planned_assets(plan.assets),
             *unknown_keys(plan.unknown),
             *([Branch(BY_MLFLOW)] if plan.write_route is WriteRoute.MLFLOW else []),
+            *map(Branch, plan.staying()),
             *(Branch(f"warning: {one}") for one in plan.near_limits),
-            left_out(plan.omissions, plan.reasons, plan.overflow, target),
+            left_out(plan.reasons, plan.overflow, target),
         ),
     )
     if plan.left is not None:
@@ -112,6 +116,7 @@ def to_send(left: Left, runs: int) -> Branch:
         "there already": left.there,
         "there, but for values edited in the target, which stay (--prefer source sends)": left.edited,
         "refused by the target": left.refused,
+        WAITING: left.waiting,
     }
     rest = [f"{counted(count, 'run')} {what}" for what, count in stays.items() if count]
     label = f"to send: {left.runs:,} of {counted(runs, 'run')}" if more else "0 to send"
@@ -127,12 +132,11 @@ def going(plan: PlanSummary) -> Branch:
     return Branch(f"to send: {left.runs:,} of {counted(plan.runs, 'run')}, {counted(left.points, 'point')}, {files}")
 
 
-def left_out(omissions: int, reasons: Mapping[str, int], overflow: int = 0, target: str = "") -> Branch:
+def left_out(reasons: Mapping[str, int], overflow: int = 0, target: str = "") -> Branch:
     """The omissions by reason, the most frequent first."""
-    if not omissions:
-        return Branch(omissions_in_words(0, target))
     kept = f" ({overflow:,} whole in replay/overflow.json of their run)" if overflow else ""
-    return Branch(f"{omissions_in_words(omissions, target)}{kept}", reasons_of(reasons))
+    whole = omissions_in_words(sum(reasons.values()), target, refused_among(reasons))
+    return Branch(f"{whole}{kept}", reasons_of(reasons))
 
 
 def reasons_of(reasons: Mapping[str, int], most: int = SHOWN) -> tuple[Branch, ...]:
@@ -168,7 +172,10 @@ def _why_kept(run: str, what: str) -> str:
 def refused(told: Sequence[tuple[str, str]]) -> Iterator[Line]:
     """The lines of `replay` about values that the target would not have."""
     for run, what in told[:SHOWN]:
-        yield Branch(f"{what} of run {run} was refused by the target: an omission, the rest was carried")
+        if what == "run":
+            yield Branch(f"run {run} was refused by the target: an omission, and nothing of it was carried")
+        else:
+            yield Branch(f"{what} of run {run} was refused by the target: an omission, the rest was carried")
     yield from _more(told)
 
 
@@ -177,7 +184,7 @@ def verified(verdict: Verdict, target: Config | None = None, deep: str = "--deep
 
     `deep` is how bytes are compared: the command that shows these lines may have no such flag.
     """
-    left = omissions_in_words(verdict.omissions, target.ref.short if target else "")
+    left = omissions_in_words(verdict.omissions, target.ref.short if target else "", verdict.items_refused)
     yield Branch(f"{_compared(verdict)}; {left}")
     yield from uncompared(verdict)
     if verdict.assets:
@@ -259,6 +266,8 @@ def _compared(verdict: Verdict) -> str:
         return f"{runs}, {held}: {_differences(verdict)}"
     if not verdict.complete:
         return f"{verdict.equal:,} of {runs} equal, {held}: not proven yet"
+    if verdict.none_taken:
+        return f"{runs}: the target refused {verdict.refused:,} of them, nothing was there to compare"
     if not verdict.equal + verdict.assets_equal:
         return f"{runs}: nothing of them was to be carried"
     left = f", {verdict.left_out:,} of them left out" if verdict.left_out else ""

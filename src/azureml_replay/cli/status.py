@@ -20,6 +20,7 @@ from azureml_replay.counting import (
     not_extracted,
     of_source,
     omissions_in_words,
+    refused_in_words,
 )
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.terminal.hints import hint, retyped
@@ -124,10 +125,10 @@ def _reached(target: TargetStatus) -> Iterator[Branch]:
     yield Branch(f"sent: {', '.join([*jobs, *rows])}")
     yield from results.proven(target.verdict)
     if target.verdict.omissions:
-        omitted = omissions_in_words(target.verdict.omissions, target.name)
+        omitted = omissions_in_words(target.verdict.omissions, target.name, target.verdict.items_refused)
         yield Branch(omitted, results.reasons_of(target.verdict.reasons, results.FEW))
-    if has.items_refused:
-        yield Branch(f"{counted(has.items_refused, 'item')} refused by the target")
+    if has.items_refused != target.verdict.items_refused:  # some that no look has made omissions of yet
+        yield Branch(refused_in_words(has.items_refused))
     if has.items_unsettled:
         yield Branch(f"{counted(has.items_unsettled, 'item')} may have arrived: the next replay asks the target")
     yield Branch(f"proof root {target.proof_root}")

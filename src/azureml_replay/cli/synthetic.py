@@ -26,7 +26,6 @@ from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line, amount
 
 if TYPE_CHECKING:
-    from azureml_replay.archive.archive import Archive
     from azureml_replay.connection import Config
     from azureml_replay.selection import Selection
     from azureml_replay.synthetic.foreseen import JobsForeseen
@@ -181,42 +180,51 @@ def show(
     """
     from azureml_replay.archive.archive import Archive
     from azureml_replay.cli.job_trees import drawn, hierarchy
+    from azureml_replay.planning.plan import planned_units
     from azureml_replay.synthetic.foreseen import JobsForeseen
-    from azureml_replay.synthetic.options import planned_trees
+    from azureml_replay.synthetic.options import planned_trees, waiting_units
 
     with Archive.open(folder, write=False) as archive:
         ledger = archive.ledger(target.ref if target else archive.source)
-        foreseen = JobsForeseen(archive, ledger, options.resubmit) if target else None
+        foreseen = JobsForeseen(archive, ledger, options.resubmit)
         planned = planned_trees(archive, ledger, selection, options.shape)
-        sums = summed(archive, planned, hierarchy if originals else drawn, terminal, foreseen)
+        waiting = sum(1 for _ in waiting_units(archive, planned_units(archive, selection)))
+        sums = summed(foreseen, planned, hierarchy if originals else drawn, terminal, waiting=waiting)
+    sums.left = foreseen.left if target else None
     terminal.result(sums, prose(sum_lines(sums, price_per_hour, target.ref.short if target else "")))
 
 
 def summed(
-    archive: Archive,
+    foreseen: JobsForeseen,
     planned: Iterable[tuple[Tree, Shape]],
     draw: Callable[[Tree], Branch],
     terminal: Terminal,
-    foreseen: JobsForeseen | None,
+    *,
+    waiting: int,
 ) -> DryRun:
-    """Show tree by tree; the sums of all, with everything that the jobs will not have."""
+    """Show tree by tree; the sums of all, with everything that the jobs will not have. `foreseen` takes the trees.
+
+    `waiting` are not among them.
+    """
     from azureml_replay.synthetic.staging.manifest import step_of
     from azureml_replay.synthetic.staging.stage import layout_of, left_behind
+    from azureml_replay.synthetic.tree.nodes import originals
     from azureml_replay.synthetic.tree.summary import DryRun
 
-    sums = DryRun()
+    archive, sums = foreseen.archive, DryRun(left=foreseen.left, waiting=waiting)
     for one, as_submitted in planned:
         sums.add(one)
-        if foreseen is not None:
-            foreseen.add(one, as_submitted)
+        due = foreseen.add(one, as_submitted)
         for leaf in one.leaves():
-            laid = layout_of(archive, leaf, as_submitted.files)
+            laid = layout_of(archive, foreseen.ledger, leaf, as_submitted.files)
+            sums.lack(laid.lost)
+            foreseen.left.lack(laid.lost if due else ())
             sums.omit(left_behind(archive, step_of(leaf), laid, as_submitted.files))
+        sums.omit([] if due else foreseen.ledger.refused_by_job(originals(one)))
         if not terminal.json:
             terminal.result(None, [draw(one)])
         for remark in one.remarks:
             terminal.say(remark)
-    sums.left = foreseen.left if foreseen is not None else None
     return sums
 
 
@@ -249,11 +257,12 @@ def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> I
     """The lines of a dry run: its counts, and the cost where a price is given."""
     containers = counted(sums.containers, "container start")
     yield f"{counted(sums.jobs, 'job')} for {counted(sums.runs, 'run')}; {containers}"
+    if sums.waiting:
+        yield f"{counted(sums.waiting, 'further job')} once a run above others is extracted: extract again to continue"
     size = amount("bytes", sums.bytes)
     contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
     yield f"{contents}, {of_source(sums.files)} with {size}"
-    omissions = sum(sums.reasons.values())
-    yield left_out(omissions, sums.reasons, target=target)
+    yield left_out(sums.reasons, target=target)
     if sums.left is not None:
         yield to_submit(sums.left, sums.jobs)
     if price_per_hour is not None:
@@ -272,6 +281,7 @@ def to_submit(left: LeftJobs, jobs: int) -> Branch:
     stays = [
         (left.there, "there already"),
         (left.mend, "to mend where nobody edited it: tags, descriptions or names changed since"),
+        (left.beside, "to archive: what they stand for is in another one by then"),
         (left.hidden, "archived by undo, to be shown again"),
         (left.changed, f"of another plan: --resubmit changed takes {counted(left.starts, 'container start')}"),
     ]

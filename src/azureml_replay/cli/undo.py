@@ -113,8 +113,9 @@ def _ask(there: Undoable, target: Config, *, yes: bool, terminal: Terminal) -> N
 
 def _confirmed(there: Undoable, target: Config, confirm: str | None, *, line: Typed, terminal: Terminal) -> str:
     """The workspace's name, as somebody gave it or types it now. Raises UserError for another, and where nobody can."""
-    from azureml_replay.deleting import check_confirmed
+    from azureml_replay.deleting import check_confirmed, check_deletes
 
+    check_deletes(target.ref)
     name = target.ref.short
     if confirm is None and not there.deletes:
         return name
@@ -205,7 +206,7 @@ def _deleted(done: Undone) -> Iterator[str]:
 
 
 def _named(done: Undone) -> Iterator[str]:
-    lists = {"left alone": done.left, "stays hidden": done.kept, "failed": done.failed}
+    lists = {"left alone": done.left, "gone": done.gone, "stays hidden": done.kept, "failed": done.failed}
     for what, listed in lists.items():
         yield from (f"{what}: {run}: {why}" if run else f"{what}: {why}" for run, why in listed[:SHOWN])
     more = sum(max(0, len(listed) - SHOWN) for listed in lists.values())

@@ -18,12 +18,17 @@ class Missing:
     """
 
     pieces: Sequence[Points]
+    repeats: bool = True
+    """False for a target that keeps one of equal rows: whoever sent it, it is there."""
     _lacking: dict[SeriesKey, Counter[Identity]] = field(init=False)
 
     def __post_init__(self) -> None:
         self._lacking = {piece.series.key: Counter() for piece in self.pieces}
         for piece in self.pieces:
-            self._lacking[piece.series.key].update(_identities(piece))
+            found = Counter(_identities(piece))
+            self._lacking[piece.series.key].update(found if self.repeats else dict.fromkeys(found, 0))
+        if not self.repeats:
+            self._lacking = {key: Counter(dict.fromkeys(rows, 1)) for key, rows in self._lacking.items()}
 
     def there(self, points: Points) -> None:
         """Count rows that the target holds; rows of other series are passed over. NOT repeatable."""
@@ -44,6 +49,8 @@ class Missing:
     def _count(self, points: Points, sign: int) -> None:
         asked = self._lacking.get(points.series.key)
         if asked is None:
+            return
+        if not self.repeats and sign > 0:
             return
         for found in _identities(points):
             if found in asked:

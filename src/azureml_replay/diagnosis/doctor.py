@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import cast
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.diagnosis.reads import ReadExamination
+from azureml_replay.diagnosis.server import ServerReads, ServerWrites
 from azureml_replay.diagnosis.sheet import Outcome, ProbeRow, Seen, Sheet
 from azureml_replay.diagnosis.writes import WriteExamination
 from azureml_replay.errors import Exit
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.target.probe import Probe
-from azureml_replay.target.trial import bound_route
+from azureml_replay.target.probe import Probe, keep_probe, known_probe
+from azureml_replay.target.trial import bound_route, experiments_held
 from azureml_replay.workspace.examined import Examined, Subject
 from azureml_replay.workspace.place import Place
-from azureml_replay.workspace.profile import WriteRoute
+from azureml_replay.workspace.profile import WriteRoute, of_kind
+from azureml_replay.workspace.target import Target
+from azureml_replay.workspace.tried import TriesItself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +68,25 @@ async def doctor(
         sheet, writing = await _read(target, "target", progress)
         if writing is not None:
             progress.say(f"target {target.ref}: writing a throw-away run")
-            probe = await WriteExamination(sheet, writing, reading, planned, origin, bound).all()
+            probe = await _written(sheet, writing, reading, planned=planned, origin=origin, bound=bound)
         rows += sheet.rows
     return Diagnosis(rows=tuple(rows), probe=probe)
+
+
+async def _written(
+    sheet: Sheet,
+    target: Target,
+    source: Target | None,
+    *,
+    planned: frozenset[str],
+    origin: Place | None,
+    bound: WriteRoute | None,
+) -> Probe | None:
+    if not isinstance(target, TriesItself):
+        return await WriteExamination(sheet, cast("Examined", target), source, planned, origin, bound).all()
+    before = await experiments_held(target, origin, planned)
+    probe = await ServerWrites(sheet, target).all()
+    return replace(probe, experiments=before.own, made=before.made) if probe else None
 
 
 async def diagnosed(
@@ -85,33 +105,34 @@ async def diagnosed(
             archive.put_examination(subject.ref, side, rows)
     if target is not None and found.probe is not None:
         ledger = archive.ledger(target.ref)
-        known = ledger.probe()
-        # What the target held before our first write stays what it was then: later names may be ours.
-        before = Probe.from_json(known) if known is not None else found.probe
-        ledger.put_probe(replace(found.probe, experiments=before.experiments, made=before.made).to_json())
+        keep_probe(ledger, found.probe.after(known_probe(ledger)))
     return found
 
 
-async def _read(subject: Subject, side: str, progress: Progress) -> tuple[Sheet, Examined | None]:
+async def _read(subject: Subject, side: str, progress: Progress) -> tuple[Sheet, Target | None]:
     progress.say(f"{side} {subject.ref}: login, workspace, lists, storage")
     sheet = Sheet(side, subject)
     workspace = await _enter(subject, sheet)
     if workspace is not None:
-        await ReadExamination(sheet, workspace).all()
+        if isinstance(workspace, TriesItself):
+            await ServerReads(sheet, workspace).all()
+        else:
+            await ReadExamination(sheet, cast("Examined", workspace)).all()
     return sheet, workspace
 
 
-async def _enter(subject: Subject, sheet: Sheet) -> Examined | None:
+async def _enter(subject: Subject, sheet: Sheet) -> Target | None:
     """Check login, workspace and data plane, each of which needs the one before; None where one fails."""
-    found: list[Examined] = []
+    found: list[Target] = []
 
     async def login() -> Seen:
         who = await subject.login()
         return Seen(f"as {who}" if who else "logged in")
 
     async def workspace() -> Seen:
-        await subject.workspace()
-        return Seen(str(subject.ref))
+        told = await subject.workspace()
+        version = f", MLflow {told or 'of an unknown version'}" if of_kind(subject.ref).plain else ""
+        return Seen(f"{subject.ref}{version}")
 
     async def hosts() -> Seen:
         found.append(await subject.enter())

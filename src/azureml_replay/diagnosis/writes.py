@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import cast
 
 from azureml_replay.diagnosis.limits import LimitTrial
 from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
@@ -22,7 +23,8 @@ from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AN
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import WriteRoute
 from azureml_replay.workspace.put_files import CopyFile
-from azureml_replay.workspace.target import Refused
+from azureml_replay.workspace.source import LendsFiles
+from azureml_replay.workspace.target import Refused, Target
 
 REPLAY_STOPS = "replay stops before its first write to this target"
 BY_MLFLOW = "nothing: runs go by MLflow's routes; the archive and the tag original_job_id know which is which"
@@ -36,7 +38,7 @@ class WriteExamination:
 
     sheet: Sheet
     target: Examined
-    source: Examined | None
+    source: Target | None
     planned: frozenset[str]
     origin: Place | None = None
     """The source whose replays may have written here before."""
@@ -155,6 +157,8 @@ class WriteExamination:
     async def _copy(self) -> Seen:
         if self.source is None:
             return Seen("no source given", Outcome.UNKNOWN, "give --source")
+        if not isinstance(self.source, LendsFiles):
+            return Seen("files go through this machine: the source lends none to other storages")
         file = await self._smallest()
         if file is None:
             return Seen("the source has no file to copy", Outcome.UNKNOWN)
@@ -175,8 +179,7 @@ class WriteExamination:
         return outcome
 
     async def _smallest(self) -> StoredFile | None:
-        assert self.source is not None  # noqa: S101 - asked after `_copy` has looked
-        async for page in self.source.stored_of_all():
+        async for page in cast("Examined", self.source).stored_of_all():
             if page:
                 return min(page, key=lambda file: (file.size_bytes == 0, file.size_bytes))
         return None

@@ -80,13 +80,14 @@ class Due:
         return DueRows(payloads, RowsSent.of(known, {seq: one.digest for seq, one in payloads.items()}))
 
     def _payloads(self, step: Step) -> Mapping[int, Payload]:
-        """Chunk number -> digest, and the rows that are sent of it: those of refused series stay in a file."""
+        """Chunk number -> digest, and the rows that are sent of it: those of unsent series stay in a file."""
         payloads = self.archive.chunk_payloads(step.source)
-        if not step.overflow_series:
+        if not step.unsent and step.rows.there.same:
             return payloads
         return {
             seq: replace(
-                payloads[seq], rows=sum(len(one) for one in some if one.series.key not in step.overflow_series)
+                payloads[seq],
+                rows=sum(len(step.rows.there.of(one)) for one in some if one.series.key not in step.unsent),
             )
             for seq, some in self.archive.chunks(step.source)
         }

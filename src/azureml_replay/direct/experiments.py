@@ -27,8 +27,9 @@ from azureml_replay.planning.experiments import OWNER, planned_experiments, sign
 from azureml_replay.planning.lineage import is_taken_back, made_experiment, sent_of_another, without_lineage
 from azureml_replay.planning.refused import without_values
 from azureml_replay.selection import Selection
+from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.parts import refused_of_experiment
-from azureml_replay.target.probe import note_experiments
+from azureml_replay.target.probe import forget_experiments, note_experiments
 from azureml_replay.target.profile import known_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
@@ -50,34 +51,51 @@ class ExperimentOwners:
     target: Target
     known: set[str] = field(default_factory=set)
     """Names of which it is settled."""
+    looks: dict[str, Experiment | None] = field(default_factory=dict)
+    """Name -> the target's experiment, as this call saw it first; None where there was none."""
     opened: set[str] = field(default_factory=set)
     """Experiments that this call opened for new runs: their state is sent again at its end, selected or not."""
+    looked: set[str] = field(default_factory=set)
+    """Those of runs that `undo` hid, which this call has asked for."""
     closed: set[str] = field(default_factory=set)
     """Archived ones that are not ours to open."""
 
     async def settle(self, names: Iterable[str], width: int) -> None:
-        """One request for each of which nothing was sent so far; on the disk when this returns. Repeatable."""
+        """One request for each of which nothing was sent so far; on the disk when this returns. Repeatable.
+
+        And for each of the target's own in which no run of ours is: once it is empty its owner may have removed it.
+        """
         if not self.known:
-            profile = known_profile(self.ledger)
-            self.known |= profile.experiments | profile.made | self.ledger.experiments_begun()
+            profile, with_runs = known_profile(self.ledger), self.ledger.experiments_with_runs()
+            begun = profile.made | self.ledger.experiments_begun()
+            self.known |= with_runs | begun - profile.experiments
         left = sorted(set(names) - self.known)
-        found: dict[str, Experiment | None] = {}
 
         async def ask(name: str) -> None:
-            found[name] = await self.target.experiment(name)
+            await self.look(name)
 
         await for_each(left, ask, min(width, LISTED_AT_ONCE))
-        there = {one.name: made_experiment(one, self.source) for one in found.values() if one is not None}
+        found = {name: held for name in left if (held := self.looks[name]) is not None}
+        there = {name: made_experiment(held, self.source) for name, held in found.items()}
         own = [name for name, made in there.items() if not made]
+        forget_experiments(self.ledger, set(left) - found.keys())
         note_experiments(self.ledger, own=own, made=there.keys() - set(own))
         self.known |= set(left)
+
+    async def look(self, name: str, *, again: bool = False) -> Experiment | None:
+        """The target's experiment of a name: one request in a call, for all who ask before anything is sent into it."""
+        if again or name not in self.looks:
+            self.looks[name] = await self.target.experiment(name)
+        return self.looks[name]
 
     async def open(self, held: Experiment) -> None:
         """Show an experiment of ours to which runs are to be added; its state is sent again at the end. Repeatable.
 
         One that somebody archived stays so: opening it would undo his edit, which a kill then forgot.
         """
-        if held.archived is None or held.name in known_profile(self.ledger).experiments:
+        if held.archived is None:
+            return
+        if not note_owner(self.ledger, held, self.source) and held.name in known_profile(self.ledger).experiments:
             return
         sent, state = last_sent(self.ledger, held), state_of(held.name)
         if not self._archived_by_us(held, sent):
@@ -89,6 +107,25 @@ class ExperimentOwners:
         self.ledger.put_sent({kept_under(held.name): {**(sent or {}), state: False}})
         self.opened.add(held.name)
         await self.target.put_experiment(replace(held, archived=None))
+
+    async def look_again(self, names: Iterable[str], width: int) -> None:
+        """Look whether `undo` archived experiments with runs that it hid: then they are sent at the end. Repeatable.
+
+        One request for each that this ledger takes for sent, once.
+        """
+        asked = sorted(name for name in set(names) - self.looked if self._is_sent(name))
+        self.looked |= set(asked)
+
+        async def ask(name: str) -> None:
+            there = await self.target.experiment(name)
+            if there is not None:
+                note_owner(self.ledger, there, self.source)
+
+        await for_each(asked, ask, min(width, LISTED_AT_ONCE))
+
+    def _is_sent(self, name: str) -> bool:
+        receipt = self.ledger.receipt(OWNER, ExperimentItem(name))
+        return receipt is not None and receipt.state is State.SENT
 
     def _archived_by_us(self, held: Experiment, sent: Editable | None) -> bool:
         """By this archive, which may have been stopped while it opened it, by another one of its source, or by undo."""

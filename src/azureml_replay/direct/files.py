@@ -20,6 +20,7 @@ from azureml_replay.direct.due import Due, payload_of, payload_of_made
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
 from azureml_replay.files.made import as_stored, made_files
+from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
@@ -105,11 +106,22 @@ class FileSender:
         return FilesSent(files + len(made), size + sum(as_stored(file).size_bytes for file in made), len(made))
 
     async def _standing(self, there: Run, receipts: Mapping[Item, Receipt]) -> Mapping[Item, Receipt]:
-        """Without those of files that the target's run lists no more: another archive's `undo` told only its own."""
+        """Without those of files that the target's run has no more: another archive's `undo` told only its own."""
         if not any(isinstance(item, FileItem) and one.state is State.SENT for item, one in receipts.items()):
             return receipts
-        listed = {file.path async for page in self.target.artifacts(there) for file in page}
-        return {item: one for item, one in receipts.items() if not isinstance(item, FileItem) or item.path in listed}
+        held = await self._held(there)
+        return {item: one for item, one in receipts.items() if not isinstance(item, FileItem) or item.path in held}
+
+    async def _held(self, there: Run) -> Set[str]:
+        """Paths that the index lists, and whose bytes are there: a service may keep the entries of removed files.
+
+        An entry that leads to another datastore was registered there, and has no bytes of the run's own.
+        """
+        home = self.target.place(there.id, "").datastore
+        stored = {file.path async for page in self.target.stored(there.lender or there.id) for file in page}
+        pages = RunFiles(self.target, self.archive, self.progress).indexed(there)
+        listed = [file async for page in pages for file in page]
+        return {file.path for file in listed if file.path in stored or file.location.datastore != home}
 
     def _give_up(self, step: Step, removed: Set[Item]) -> None:
         """What another archive's `undo` removed, and the source lost meanwhile: an omission tells it from now on."""

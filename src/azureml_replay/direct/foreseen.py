@@ -115,6 +115,10 @@ class _Counting:
 
     def _add(self, step: Step) -> None:
         left = self.left
+        if step.waits_for:
+            left.waiting += 1
+            left.unmarked += 1
+            return
         if self.due.is_whole(step):
             receipt = self.due.ledger.receipt(step.source, RunItem.CREATE)
             if receipt is not None and receipt.state is State.REFUSED:
@@ -172,7 +176,7 @@ class _Counting:
     def _rows(self, step: Step, receipts: Receipts, rows: DueRows) -> int:
         """Rows that are due, less those that went with chunks that have grown since: only more can come of a metric."""
         if step.overflow_series:
-            chunks = OpenChunks(self.archive, step.source, rows.sent.due, step.overflow_series)
+            chunks = OpenChunks(self.archive, step.source, rows.sent.due, step.unsent, step.rows.there)
             return sum(chunks.left.values())
         due = sum(rows.payloads[seq].rows or 0 for seq in rows.sent.due)
         return max(0, due - _rows_grown(receipts, rows)) if rows.sent.strange else due

@@ -33,6 +33,8 @@ class IdCheck:
     again: Callable[[Step], Step]
     """Plans a step by what the ledger says now."""
     properties_kept: bool
+    closes: bool
+    """True where a hidden run takes nothing: then runs are asked about, too, that get rows or files alone."""
     width: int
     progress: Progress
     conflicts: dict[RunId, RunId] = field(default_factory=dict)
@@ -50,7 +52,8 @@ class IdCheck:
         """
         self.runs.known.clear()
         before, self.absent = self.absent, None
-        asked = {step.source: step.unit for step in steps if step.unit != before and not self.runs.is_current(step)}
+        new = (step for step in steps if step.unit != before)
+        asked = {step.source: step.unit for step in new if self.closes or not self.runs.is_current(step)}
         if last in asked.values():
             rest = (run.id for run in self.archive.unit(last))
             asked |= {run: last for run in rest if self.ledger.receipt(run, RunItem.CREATE) is None}
@@ -78,14 +81,18 @@ class IdCheck:
     async def renamed(self, steps: Sequence[Step], last: RunId) -> list[Step]:
         """The steps under new ids where their unit had a conflict, checked once more."""
         units = list(self.conflicts)
-        self.conflicts.clear()
-        self.absent = None
+        self.ask_again({})
         for unit in units:
             rename(self.archive, self.ledger, unit)
-        self.planned_before = RUNS_TOGETHER
         there = [self.again(step) if step.unit in units else step for step in steps]
         await self.check(there, last)
         return there
+
+    def ask_again(self, conflicts: Mapping[RunId, RunId]) -> None:
+        """Forget what was asked, but these conflicts: runs have got other ids, under which nobody asked for them."""
+        self.conflicts = dict(conflicts)
+        self.absent = None
+        self.planned_before = RUNS_TOGETHER
 
     def by_new_ids(self, window: Sequence[Step]) -> Sequence[Step]:
         """The window, its first steps planned anew: they were read with earlier ones, under the ids of that moment."""

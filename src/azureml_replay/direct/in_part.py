@@ -15,12 +15,14 @@ from azureml_replay.direct.due import Due
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.model import Omission, Run, RunForm, RunId
 from azureml_replay.planning.plan import LEFT, Step
-from azureml_replay.planning.refused import ERROR, STATUS, TYPE, refused_by, without
+from azureml_replay.planning.refused import ERROR, NEW_IDS, STATUS, TYPE, refused_by, without
 from azureml_replay.target.parts import refused_of_run
 from azureml_replay.workspace.target import Refused, Target
 
-OF_DELETED = " (undo --delete removed the run of this id; replay --ids new brings it under another one)"
+OF_DELETED = f" (a run of this id was deleted there; {NEW_IDS} brings it under another one)"
 """Behind the reason why a run is left out: a service may take the id of a deleted run never again."""
+OF_ID = f" (it refuses the id alone: {NEW_IDS} tries another one)"
+"""The same where nobody knows what became of that id: another archive, or somebody, may have deleted its run."""
 
 
 @dataclass(slots=True)
@@ -87,8 +89,13 @@ class InPart:
             await self.runs.create([again])
             still = self.runs.refused.pop(step.source, None)
             return still is None or await self.create(again, still)
-        self.leave_out(step, refused_by(refused.reason))
+        at_fault = OF_ID if not refused.of_status and self._is_unknown(step) else ""
+        self.leave_out(step, f"{refused_by(refused.reason)}{at_fault}")
         return False
+
+    def _is_unknown(self, step: Step) -> bool:
+        """True for a run that is not there, of whose deletion nothing is known here."""
+        return self.ledger.receipt(step.source, RunItem.DELETED) is None and step.source not in self.runs.known
 
     async def _finish_managed(self, step: Step, refused: Refused) -> bool:
         """End a run of which the status is the target's affair: as one without a type, else without its status."""

@@ -7,7 +7,7 @@ that the target holds already, and all else about it is repeatable.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
@@ -18,25 +18,24 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import editable
 from azureml_replay.direct.experiments import ExperimentOwners
+from azureml_replay.direct.found_runs import FoundRuns
 from azureml_replay.direct.runs import of_creation
 from azureml_replay.errors import Remedy, ServiceError, Uncertain, noted
 from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.ids import named
-from azureml_replay.planning.plan import Step, plan_units
+from azureml_replay.planning.ids import is_chosen, named
+from azureml_replay.planning.plan import Step, plan_units, planned_anew
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
-from azureml_replay.workspace.mark import SOURCE_TAG
-from azureml_replay.workspace.profile import TargetProfile
+from azureml_replay.workspace.profile import TargetProfile, WriteRoute
 from azureml_replay.workspace.target import Refused, Target
 
 TOGETHER = 1_000
 """Runs in memory at once, and whose intents are written together."""
 CLOSED = (
-    "experiment {name} is archived in the target, where MLflow's routes take no new run: "
-    "restore it, then run the same command again"
+    "experiment {name} is archived in the target, and takes no new run: restore it, then run the same command again"
 )
 ATTEMPTS = 3
 """Of one run, where answers are lost: after each the target is asked whether it has it."""
@@ -51,6 +50,7 @@ class Making:
     target: Target
     profile: TargetProfile
     owners: ExperimentOwners
+    found: FoundRuns
     files: FileChoice
     width: int
     fail: Callable[[RunId, str, Remedy | None], None]
@@ -61,20 +61,30 @@ class Making:
     """Runs that this call made: nobody else can have sent anything into them."""
     begun: set[RunId] = field(default_factory=set)
     """Roots of units whose runs were made, as far as they could be."""
-    found: dict[str, dict[RunId, RunId]] = field(default_factory=dict)
-    """Experiment -> source run -> run of the target, as it was asked before the first run was made in it."""
+    opened: set[str] = field(default_factory=set)
+    """Experiments that were opened to new runs, so far as they are ours to open."""
 
     async def begin(self, steps: Sequence[Step]) -> None:
         """Make the runs of the steps, of their whole units, and of units that they name."""
         units = [one for one in dict.fromkeys(self._units(steps)) if one not in self.begun]
-        waiting = iter(plan_units(self.archive, units, self.files, self.profile))
+        planned = plan_units(self.archive, units, self.files, self.profile)
+        waiting = (step for step in planned if step.route is WriteRoute.MLFLOW)
         while some := list(islice(waiting, TOGETHER)):
-            await self._make_all([step for step in some if self._is_due(step.source)])
+            due = [step for step in some if not step.waits_for and self._is_due(step.source)]
+            if due:
+                await hold(self.target)  # what is asked before the first run is made must not be old by then
+                await self._make_all(await self._without_found(due))
         self.begun.update(units)
+
+    async def look(self, experiments: Iterable[str]) -> None:
+        """Open experiments of ours to which anything is to be written, and hear which are closed."""
+        names = sorted(set(experiments) - self.opened)
+        await self.owners.settle(names, self.width)
+        await for_each(names, self._open, min(self.width, LISTED_AT_ONCE))
 
     def is_made(self, run: RunId) -> bool:
         """True for a run that the ledger knows in the target. An id that nobody sent yet is a plan."""
-        return self.ledger.target_id(run) is not None and self.ledger.receipt(run, RunItem.CREATE) is not None
+        return self.ledger.routes([run]).get(run) is not None
 
     def _is_due(self, run: RunId) -> bool:
         """False too for one that was refused as it is: accepted now, nobody would fill it, since it was left out."""
@@ -84,8 +94,9 @@ class Making:
         return not self.is_made(run)
 
     def forget(self, deleted: Iterable[RunId]) -> None:
-        """Forget the ids of runs that were deleted, and are not made yet: plans would name them."""
-        if gone := [run for run in deleted if not self.is_made(run)]:
+        """Forget ids that the target gave to runs that were deleted, and are not made yet: plans would name them."""
+        ids = self.ledger.target_ids(deleted)
+        if gone := [run for run, there in ids.items() if not is_chosen(run, there) and not self.is_made(run)]:
             self.ledger.unbind(gone)
 
     def take_created(self, runs: Collection[RunId]) -> set[RunId]:
@@ -104,19 +115,27 @@ class Making:
                 if source != step.source and unit is not None and not self.is_made(source):
                     yield unit
 
+    async def _without_found(self, steps: Sequence[Step]) -> Sequence[Step]:
+        """Those that are to be made: not one that is there, nor one whose family turns out to go by the history."""
+        if not await self.found.take_over(steps, by_ids=True):
+            return steps
+        again = [
+            planned_anew(self.archive, step, self.files, self.profile)
+            for step in steps
+            if not self.is_made(step.source)
+        ]
+        return [step for step in again if step.route is WriteRoute.MLFLOW]
+
     async def _make_all(self, steps: Sequence[Step]) -> None:
         """Parents first."""
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await self._make_level([step for step in level if self._has_parent(step)])
 
     async def _make_level(self, steps: Sequence[Step]) -> None:
-        if not steps:
-            return
-        await hold(self.target)  # what is asked before the first run is made must not be old by then
-        names = dict.fromkeys(step.run.experiment for step in steps)
-        await self.owners.settle(names, self.width)  # by the intents below all would be ours
-        self.ledger.mark_runs(RunItem.CREATE, {step.source: of_run(step.run) for step in steps}, State.SENDING)
-        await for_each(names, self._look, min(self.width, LISTED_AT_ONCE))
+        intents = {step.source: of_run(step.run) for step in steps}
+        self.ledger.mark_runs(RunItem.CREATE, intents, State.SENDING, detail=WriteRoute.MLFLOW.value)
+        names = [name for name in dict.fromkeys(step.run.experiment for step in steps) if name not in self.opened]
+        await for_each(names, self._open, min(self.width, LISTED_AT_ONCE))
         ids: dict[RunId, RunId] = {}
 
         async def make(step: Step) -> None:
@@ -132,29 +151,21 @@ class Making:
     def _has_parent(self, step: Step) -> bool:
         return step.run.parent is None or self.is_made(self.ledger.source_id(step.run.parent))
 
-    async def _look(self, experiment: str) -> None:
-        """Ask once which runs of this source are in the experiment, whoever made them; and open it to new ones."""
-        if experiment in self.found:
-            return
-        held = await self.target.experiment(experiment)
+    async def _open(self, experiment: str) -> None:
+        """An experiment to new runs."""
+        held = await self.owners.look(experiment)
         if held is not None:
             await self.owners.open(held)
-        self.found[experiment] = await self._held(experiment)
-
-    async def _held(self, experiment: str) -> dict[RunId, RunId]:
-        mark = lineage.source_mark(self.archive.source)
-        runs: Mapping[RunId, Mapping[str, str]] = await self.target.tagged_runs(experiment, SOURCE_TAG, mark)
-        return {RunId(tags[lineage.TAG]): there for there, tags in runs.items() if lineage.TAG in tags}
+        self.opened.add(experiment)
 
     async def _of(self, step: Step) -> RunId | None:
-        """The id of a run that is found or made; None where neither could be, of which somebody hears."""
+        """The id of a run that is made; None where it could not be, of which somebody hears."""
         name = step.run.experiment
-        there: RunId | Refused | None = self.found[name].get(step.source)
-        if there is None and name in self.owners.closed:
+        if name in self.owners.closed:
             self.fail(step.source, CLOSED.format(name=name), None)
             return None
         try:
-            there = there or await self._make(step)
+            there = await self._make(step)
             closed = isinstance(there, Refused) and there.of_item and await self.owners.is_closed(name)
         except ServiceError as error:
             self.fail(step.source, noted(error, f"run {step.source}"), error.remedy)
@@ -176,9 +187,9 @@ class Making:
                 there = await self.target.make_run(run.experiment, run)
             except Uncertain as error:
                 lost = error
-                self.found[run.experiment] |= await self._held(run.experiment)
-                if step.source in self.found[run.experiment]:
-                    return self.found[run.experiment][step.source]
+                await self.found.look(run.experiment, again=True)
+                if found := (await self.found.of([step])).get(step.source):
+                    return found
                 continue
             if not isinstance(there, Refused):
                 self.created.add(step.source)
@@ -189,5 +200,5 @@ class Making:
     def _made(self, step: Step) -> Run:
         """The run with what it is made with, below the run that stands for its parent by now."""
         run = lineage.made(step.run, self.archive.source)
-        parent = run.parent and self.ledger.target_id(self.ledger.source_id(run.parent))
-        return replace(run, parent=parent)
+        above = run.parent and self.ledger.source_id(run.parent)
+        return replace(run, parent=above and (self.ledger.target_id(above) or above))

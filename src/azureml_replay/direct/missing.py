@@ -51,7 +51,7 @@ class MissingPoints:
     async def of(self, seq: int) -> list[Points]:
         """The rows of a chunk that the target lacks. Memory holds one chunk's rows, however long the series is."""
         await self._settle([seq])
-        missing = Missing(self._pieces(seq))
+        missing = Missing(self._pieces(seq), repeats=self.step.rows.there.rule.repeats)
         for piece in self._sent_before(seq):
             missing.also_sent(piece)
         for series in {piece.series.key: piece.series for piece in missing.pieces}.values():
@@ -72,11 +72,12 @@ class MissingPoints:
         for other, payload in self.archive.chunk_payloads(run).items():
             receipt = receipts.get(ChunkItem(other))
             if other != seq and receipt and receipt.is_of(payload.digest):
-                yield from self.archive.chunk(run, other)
+                yield from self._pieces(other)
 
     def _pieces(self, seq: int) -> list[Points]:
         chunk = self.archive.chunk(self.step.source, seq)
-        return [piece for piece in chunk if piece.series.key not in self.step.overflow_series]
+        unsent, there = self.step.unsent, self.step.rows.there
+        return [there.of(piece) for piece in chunk if piece.series.key not in unsent]
 
     async def _there(self, series: Series) -> AsyncIterator[Points]:
         try:

@@ -17,7 +17,7 @@ from azureml_replay.archive.items import ChunkItem, Item, Payload, SeriesItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
-from azureml_replay.direct.due import Due
+from azureml_replay.direct.due import Due, DueRows
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import requests
@@ -26,6 +26,7 @@ from azureml_replay.model import Points, RunId, SeriesKey
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.target.probe import note_unsettled
+from azureml_replay.workspace.limits import ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.target import Refused, Target
 
 logger = logging.getLogger("azureml_replay")
@@ -69,6 +70,15 @@ class PointSender:
     intents: Intents
     appending: Appending
     """Both shared by all runs."""
+    rows_of_series: int = ROWS_PER_SERIES_AND_REQUEST
+    """That one request takes."""
+
+    def has_due(self, step: Step) -> bool:
+        """True where anything may be sent."""
+        return bool(step.series) and bool(self._due(step).sent.due)
+
+    def _due(self, step: Step) -> DueRows:
+        return Due(self.archive, self.ledger).rows(step, self.ledger.receipts(step.source), self.intents.ahead)
 
     async def send(self, step: Step, *, ask: bool) -> int:
         """Everything the target lacks; the number of rows sent. Raises SeriesRefused for rows that it refuses.
@@ -78,8 +88,7 @@ class PointSender:
         """
         if not step.series:
             return 0
-        due = Due(self.archive, self.ledger)
-        rows = due.rows(step, self.ledger.receipts(step.source), self.intents.ahead)
+        rows = self._due(step)
         standing, sending = rows.sent, _Sending(self, step, rows.payloads)
         sending.settle(standing.moved)
         if standing.left:
@@ -114,7 +123,7 @@ class _Sending:
     async def send_new(self, seqs: Sequence[int]) -> None:
         """Chunks of which nothing was ever sent, together; where an answer is lost, those begun are asked about."""
         while seqs:
-            chunks = OpenChunks(self.by.archive, self.step.source, seqs, self.step.overflow_series)
+            chunks = OpenChunks(self.by.archive, self.step.source, seqs, self.step.unsent, self.step.rows.there)
             begun: set[int] = set()
             try:
                 await self._send_together(chunks, begun)
@@ -129,7 +138,7 @@ class _Sending:
         empty = [seq for seq, rows in chunks.left.items() if not rows]
         begun.update(empty)
         self.settle(empty)
-        for shares in requests(chunks.lengths()):
+        for shares in requests(chunks.lengths(), self.by.rows_of_series):
             parts = chunks.take(shares)
             seqs = {seq for seq, _ in parts}
             await self._intend(seqs - begun)
@@ -152,7 +161,7 @@ class _Sending:
             await self._intend([seq])
             try:
                 for some in [[piece] for piece in pieces] if singly else [pieces]:
-                    for shares in requests([len(piece) for piece in some]):
+                    for shares in requests([len(piece) for piece in some], self.by.rows_of_series):
                         await self._append([some[at].slice(start, stop) for at, start, stop in shares])
             except Uncertain:
                 continue

@@ -7,7 +7,7 @@ target is asked, never guessed about. Everything but appended points may be repe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 
@@ -23,25 +23,27 @@ from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
 from azureml_replay.direct.foreseen import Told, expect, foreseen
+from azureml_replay.direct.found_runs import FoundRuns
 from azureml_replay.direct.ids import IdCheck
 from azureml_replay.direct.in_part import InPart
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.making import Making
+from azureml_replay.direct.naming import Naming
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
+from azureml_replay.direct.placing import Placing
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Omission, RunId
-from azureml_replay.planning.plan import FILES, LEFT, Step, as_carried, plan, planned_anew, planned_units
+from azureml_replay.planning.plan import FILES, LEFT, TAKEN, Step, as_carried, plan, planned_anew, planned_units
 from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import figures
 from azureml_replay.target.lease import again_once_held, hold, leased
-from azureml_replay.target.profile import seen_profile
-from azureml_replay.target.writer import writer_of
+from azureml_replay.target.profile import is_seen_in_part, seen_profile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
@@ -50,7 +52,7 @@ from azureml_replay.workspace.target import Target
 
 WINDOW = 1_000
 """Steps in memory at once: about 5 KB each, so 5 MB."""
-TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
+TO_EXTRACT = "run {} above it is not extracted: extract again to continue"
 INTENDED_AHEAD = 25
 """Runs whose intents are written to the disk together."""
 
@@ -91,10 +93,19 @@ async def _replay(
     progress: Progress,
     told: Told,
 ) -> Replayed:
-    profile = await seen_profile(
-        archive, target, keep_run_type=options.keep_run_type, route=options.write_route, progress=progress
-    )
     ledger = archive.ledger(target.ref)
+
+    async def seen(*, anew: bool) -> TargetProfile:
+        return await seen_profile(
+            archive,
+            target,
+            keep_run_type=options.keep_run_type,
+            route=options.write_route,
+            anew=anew,
+            progress=progress,
+        )
+
+    profile = await seen(anew=False)
     archive.put_studio(target.ref, target.studio)
     if options.new_ids and profile.ids == "ours":
         for root in planned_units(archive, selection):
@@ -103,8 +114,14 @@ async def _replay(
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
     planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
+    if is_seen_in_part(ledger) and planned.left and (planned.left.new or planned.left.points):
+        progress.say(f"an older version of this tool looked at {target.ref}: throw-away runs tell what it did not ask")
+        profile = await seen(anew=True)
+        planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
     planned.assets = figures(archive, ledger, selection, options)
     told(planned)
+    for line in planned.staying():
+        progress.say(f"{target.ref}: {line}")
     expect(planned.left, progress)
     assets = asset_sender(
         archive, ledger, source, target, selection=selection, options=options, width=width, progress=progress
@@ -113,18 +130,12 @@ async def _replay(
     await assets.before_runs()
     files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
     appending = Appending(target, ledger, settled=profile.settles)
-    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending)
+    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending, profile.rows_of_series)
     replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
-    steps = plan(archive, selection, options.files, profile)
-    if planned.left and not planned.left.unmarked:
-        steps = iter(())  # otherwise every run would be found whole a second time
-    while window := list(islice(steps, WINDOW)):
-        await replaying.send(replaying.reused.ready(window))
-        del window  # otherwise two are in memory while the next one is made: 10 MB
-    steps = replaying.reused.rest(options.files, profile)
-    while window := list(islice(steps, WINDOW)):
-        await replaying.send(window)
-        del window
+    if not planned.left or planned.left.unmarked:  # otherwise every run would be found whole a second time
+        await replaying.send_all(plan(archive, selection, options.files, profile), replaying.reused.ready)
+    await replaying.send_all(replaying.reused.rest(options.files, profile))
+    await replaying.send_all(replaying.naming.changed(selection, options.files, profile), replaying.not_asked)
     await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
     await assets.after_runs()
     return replace(replaying.result(), assets=assets.sent)
@@ -153,30 +164,33 @@ class _Replaying:
     due: Due = field(init=False)
     runs: RunSender = field(init=False)
     owners: ExperimentOwners = field(init=False)
-    making: Making = field(init=False)
     ids: IdCheck = field(init=False)
+    placing: Placing = field(init=False)
     in_part: InPart = field(init=False)
     reused: WaitingSteps = field(init=False)
+    naming: Naming = field(init=False)
 
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
+        self.naming = Naming(self.archive, self.ledger)
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
+        found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.owners, self.width)
         self.runs = RunSender(
             self.ledger,
             self.target,
             self.options.prefer,
             self._fail,
-            writer_of(self.target, self.profile.route),
-            self.profile.ends_late,
+            self.profile,
             self.deleted,
         )
-        self.making = Making(
+        making = Making(
             archive=self.archive,
             ledger=self.ledger,
             target=self.target,
             profile=self.profile,
             owners=self.owners,
+            found=found,
             files=self.options.files,
             width=self.width,
             fail=self._fail,
@@ -189,12 +203,25 @@ class _Replaying:
             runs=self.runs,
             again=self._again,
             properties_kept=self.profile.keeps("properties"),
+            closes=self.profile.closes,
             width=self.width,
             progress=self.progress,
         )
-        if self.profile.ids == "theirs":
-            self.making.forget(self.deleted)
+        making.forget(self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
+        self.placing = Placing(
+            due=self.due,
+            profile=self.profile,
+            ids=self.ids,
+            found=found,
+            making=making,
+            runs=self.runs,
+            in_part=self.in_part,
+            deleted=self.deleted,
+            failed=self.failed,
+            again=self._again,
+            fail=self._fail,
+        )
         self.reused = WaitingSteps(self.due, self.may_come)
 
     def result(self) -> Replayed:
@@ -221,10 +248,23 @@ class _Replaying:
             return run in self.failed
         return run in self.failed or self.archive.unit_of(run) in self.ids.conflicts
 
+    async def send_all(
+        self, steps: Iterator[Step], first: Callable[[list[Step]], Sequence[Step]] = lambda window: window
+    ) -> None:
+        """Send window by window what `first` makes of each."""
+        while window := list(islice(steps, WINDOW)):
+            await self.send(first(window))
+            del window  # otherwise two are in memory while the next one is made: 10 MB
+
+    def not_asked(self, window: list[Step]) -> Sequence[Step]:
+        """The window, of whose units nobody has asked whether they are there."""
+        self.ids.absent = None
+        return window
+
     async def send(self, window: Sequence[Step]) -> None:
         """Send one window: ids, runs, contents, endings."""
         self.runs.begin_window()
-        window = self.ids.by_new_ids(window)
+        window = self._without_waiting(self.ids.by_new_ids(window))
         steps = [step for step in window if not self.due.is_whole(step)]
         if not steps:
             return
@@ -238,70 +278,31 @@ class _Replaying:
 
         await again_once_held(self.target, go)
 
+    def _without_waiting(self, window: Sequence[Step]) -> list[Step]:
+        """The steps that do not wait for the extraction of a run above them; the others fail."""
+        for step in window:
+            if step.waits_for:
+                self._fail(step.source, TO_EXTRACT.format(step.waits_for))
+        return [step for step in window if not step.waits_for]
+
     async def _send(self, steps: list[Step], last: RunId) -> None:
-        if self.profile.ids == "theirs":
-            steps = await self._made(steps, last)
-        else:
-            await self.ids.check(steps, last)
+        none_of = self.ids.absent  # a unit of which nobody asks again
+        steps = await self.placing.placed(steps, last)
         if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self.ids.renamed(steps, last)
         self._leave(step for step in steps if step.unit in self.ids.conflicts)
         steps = [step for step in steps if step.unit not in self.ids.conflicts]
         await self.owners.settle({step.run.experiment for step in steps}, self.width)
+        hidden = {there.experiment for there in self.runs.known.values() if is_taken_back(there)}
+        await self.owners.look_again(hidden, self.width)
         self._carry(steps)
         for step in steps:
-            bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known)
+            asked = step.unit != none_of and step.source not in self.failed and not self.runs.is_current(step)
+            bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known, asked=asked)
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(batches(level)), self._create, self.width)
         await for_each(self._intended(self._sound(steps)), self._fill, self.width)
         await for_each(list(batches(self._sound(steps))), self._finish, self.width)
-
-    async def _made(self, steps: Sequence[Step], last: RunId) -> list[Step]:
-        """The steps whose runs the target has by now under ids of its own.
-
-        Runs that `undo` deleted, and was stopped before it could say so, are made anew. All are planned anew: they were
-        read before these windows' runs, or those that they name, got their ids.
-        """
-        await self._forget_gone([step for step in steps if self.ledger.receipt(step.source, RunItem.UNDONE)], last)
-        await self.making.begin(steps)
-        there: list[Step] = []
-        for step in [self._again(one) for one in steps]:
-            if self.making.is_made(step.source):
-                there.append(step)
-            elif not self.in_part.is_left(step.source):
-                self._tell_unmade(step)
-        await self.ids.check(there, last)
-        self.runs.created |= self.making.take_created(self.runs.known)
-        self._tell_gone(there)
-        return there
-
-    async def _forget_gone(self, undone: Sequence[Step], last: RunId) -> None:
-        """Before anything is made: a run can't be made below one that is gone."""
-        if not (there := [step for step in undone if self.making.is_made(step.source)]):
-            return
-        absent, self.ids.absent = self.ids.absent, None
-        await self.ids.check(there, last)
-        self.ids.absent = absent
-        gone = [step for step in there if step.source not in self.runs.known]
-        for step in gone:
-            bring_back(self.ledger, step.source, self.deleted, there=False)
-        self.making.forget(step.source for step in gone)
-        self.making.begun -= {step.unit for step in gone}
-        if gone:
-            self.ids.absent = None  # of those that stand for them now nobody has asked
-
-    def _tell_unmade(self, step: Step) -> None:
-        parent = step.run.parent
-        if parent and self.in_part.is_left(self.ledger.source_id(parent)):
-            self.in_part.leave_out(step, f"its parent {parent} was refused")
-        else:
-            self._fail(step.source, self.failed.get(step.source, f"its parent {parent} failed"))
-
-    def _tell_gone(self, steps: Sequence[Step]) -> None:
-        """A run that the target had and has no more is not made again: what became of it is for people to find out."""
-        for step in steps:
-            if step.source not in self.runs.known and not self.runs.is_current(step):
-                self._fail(step.source, f"run {step.run.id}, which stood for it, is not in the target any more")
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:
         """Those that go on, as they are planned now."""
@@ -328,8 +329,14 @@ class _Replaying:
             for run, told in self.ledger.carried([step.source for step in steps]).items()
             if isinstance(told, Mapping) and FILES in told
         }
-        choices = {step.source: before.get(step.source, step.choice).joined(step.choice) for step in steps}
-        self.ledger.carry({run: {FILES: choice.to_json()} for run, choice in choices.items()}, Way.RUN)
+        told = {
+            step.source: {
+                FILES: before.get(step.source, step.choice).joined(step.choice).to_json(),
+                **self.naming.noted(step),
+            }
+            for step in steps
+        }
+        self.ledger.carry(told, Way.RUN)
 
     def _leave(self, steps: Iterable[Step]) -> None:
         """Note that nothing of these runs is to be carried, where the caller wants taken ids to be skipped."""
@@ -419,6 +426,8 @@ class _Replaying:
         ask = step.source not in self.runs.created or step.source in self.deleted
         while True:
             try:
+                if self.profile.closes and self.points.has_due(step):
+                    await self.runs.show([step])
                 points = await self.points.send(step, ask=ask)
             except SeriesRefused:  # one series less each time
                 step, ask = self._planned_anew(step), True

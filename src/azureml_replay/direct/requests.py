@@ -1,7 +1,7 @@
 """Divides the rows of a run into as few requests as possible, taken from four places at a time (pure).
 
-A request takes 250 rows of a series and 1,000 in all. Sent series by series, long ones would take four times as many
-requests; taken from all series at once, every chunk of the archive would be open.
+A request takes 250 rows of a series, or as many as the target says, and 1,000 in all. Sent series by series, long ones
+would take four times as many requests; taken from all series at once, every chunk of the archive would be open.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from azureml_replay.model import Share
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 
 
-def requests(lengths: Sequence[int]) -> Iterator[list[Share]]:
+def requests(lengths: Sequence[int], of_series: int = ROWS_PER_SERIES_AND_REQUEST) -> Iterator[list[Share]]:
     """The shares of each request in series of these lengths: each at most once a request, in the order of its rows.
 
     The number of requests n is the larger of rows / 1,000 and the longest / 250, rounded up. McNaughton's rule reaches
@@ -23,10 +23,10 @@ def requests(lengths: Sequence[int]) -> Iterator[list[Share]]:
     """
     count = max(
         -(-sum(lengths) // ROWS_PER_REQUEST),
-        -(-max(lengths, default=0) // ROWS_PER_SERIES_AND_REQUEST),
+        -(-max(lengths, default=0) // of_series),
     )
-    lanes = _lanes(lengths, count * ROWS_PER_SERIES_AND_REQUEST)
-    for handfuls in zip_longest(*map(_handfuls, lanes), fillvalue=()):
+    lanes = _lanes(lengths, count * of_series)
+    for handfuls in zip_longest(*(_handfuls(lane, of_series) for lane in lanes), fillvalue=()):
         yield list(_joined(sorted(chain.from_iterable(handfuls))))
 
 
@@ -44,10 +44,10 @@ def _lanes(lengths: Sequence[int], rows_of_lane: int) -> list[list[Share]]:
     return lanes
 
 
-def _handfuls(lane: Sequence[Share]) -> Iterator[list[Share]]:
-    """The shares of a lane, 250 rows at a time."""
+def _handfuls(lane: Sequence[Share], most: int) -> Iterator[list[Share]]:
+    """The shares of a lane, so many rows at a time."""
     handful: list[Share] = []
-    room = ROWS_PER_SERIES_AND_REQUEST
+    room = most
     for at, start, stop in lane:
         taken = start
         while taken < stop:
@@ -57,7 +57,7 @@ def _handfuls(lane: Sequence[Share]) -> Iterator[list[Share]]:
             taken = upto
             if not room:
                 yield handful
-                handful, room = [], ROWS_PER_SERIES_AND_REQUEST
+                handful, room = [], most
     if handful:
         yield handful
 

@@ -18,6 +18,8 @@ from azureml_replay.comparison.three_way import (
     BEGUN,
     HIDDEN,
     OF_ANOTHER,
+    PARENT,
+    PROPERTY,
     RUN_TYPE,
     STATUS,
     Fate,
@@ -35,9 +37,9 @@ from azureml_replay.model import TERMINAL, Run, RunForm, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import Step
 from azureml_replay.target.bringing_back import bring_back
-from azureml_replay.target.writer import RunWriter
-from azureml_replay.workspace.mark import SentMark, is_taken_back
-from azureml_replay.workspace.profile import CREATED
+from azureml_replay.target.writer import writer_of
+from azureml_replay.workspace.mark import UNDO_TAG, SentMark, is_taken_back
+from azureml_replay.workspace.profile import CREATED, TargetProfile, WriteRoute
 from azureml_replay.workspace.target import Outcome, Refused, Target
 
 
@@ -63,13 +65,14 @@ class RunSender:
     prefer: Prefer
     fail: Callable[[RunId, str, Remedy | None], None]
     """Called for each run that did not arrive, with the reason."""
-    writer: RunWriter
-    late: bool = False
-    """True where sent ends show only some time later: they are waited for."""
+    profile: TargetProfile
+    """As the target was seen to be."""
     deleted: Collection[RunId] = ()
     """Runs that `undo` deleted: a refusal to create one anew, whatever its status, is about its id, and final."""
     known: dict[RunId, Run] = field(default_factory=dict)
     """Source id -> the run of ours that the target holds already."""
+    shown: dict[RunId, bool] = field(default_factory=dict)
+    """Of this window, hidden runs that were shown to be written -> whether they are to be hidden again."""
     created: set[RunId] = field(default_factory=set)
     """Of this window, runs that this call put into the target: nobody else can have sent anything into them."""
     refused: dict[RunId, Refused] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class RunSender:
         self.count += len(self.touched)
         self.touched.clear()
         self.created.clear()
+        self.shown.clear()
 
     def is_current(self, step: Step) -> bool:
         """True where neither `create` nor `finish` would send anything."""
@@ -102,6 +106,7 @@ class RunSender:
     async def finish(self, steps: Sequence[Step]) -> Sequence[Step]:
         """Send how runs ended, and whether they are archived; the steps whose runs are there now."""
         left = [step for step in steps if not is_finished(self.ledger, step)]
+        await self.show([step for step in left if self._moves(step)])
         if left:
             self._mark(RunItem.FINISH, left, State.SENDING)
             endings = {step.source: self._ending(step) for step in left}
@@ -112,6 +117,31 @@ class RunSender:
             lacking = {step.source for step in left} - {step.source for step in there}
             return [step for step in steps if step.source not in lacking]
         return steps
+
+    async def show(self, steps: Sequence[Step]) -> None:
+        """Show runs that are hidden, before something is written to them; `finish` hides them again. Repeatable.
+
+        The ledger says first that they are shown: whatever becomes of this call, the next one hides them again.
+        """
+        closed = [step for step in steps if self.profile.closes and self._is_hidden(step)]
+        for step in closed:
+            self.shown[step.source] = step.run.hidden or HIDDEN in self._kept(step, of_state=True)
+            self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])
+            if (before := self.ledger.sent(step.source)) is not None:
+                self.ledger.put_sent({step.source: {**before, HIDDEN: False}})
+        marked = [step for step in closed if is_taken_back(self.known[step.source])]
+        for some, turn in (([one for one in closed if one not in marked], self._turn), (marked, self._bring_back)):
+            if some:
+                ids = [step.run.id for step in some]
+                await self._arrived(turn(some[0].run.experiment, ids, False), some)
+        for step in closed:
+            there = self.known[step.source]
+            tags = {key: value for key, value in there.tags.items() if key != UNDO_TAG}
+            self.known[step.source] = replace(there, hidden=False, tags=tags)
+
+    def _is_hidden(self, step: Step) -> bool:
+        there = self.known.get(step.source)
+        return there is not None and there.hidden
 
     # Carried values
 
@@ -137,6 +167,7 @@ class RunSender:
         there = [step for step in steps if step not in changing]
         if changing:
             self._mark(RunItem.CREATE, changing, State.SENDING)
+            await self.show(changing)
             marked = [self._marked(step, updates[step.source], marks[step.source]) for step in changing]
             update = self.target.update_runs(changing[0].run.experiment, marked)
             there += await self._arrived(update, changing)
@@ -148,14 +179,15 @@ class RunSender:
         return self._merged(step, self._kept(step, of_state=False))
 
     def _merged(self, step: Step, stay: frozenset[str]) -> Run:
-        """The run to send: properties that the target's run has stay, as they are immutable."""
-        properties = {**step.run.properties, **self.known[step.source].properties}
-        return without(replace(step.run, properties=properties), stay)
+        """The run to send: what the target's run has of its place and its properties stays: it is immutable."""
+        there = self.known[step.source]
+        properties = {**step.run.properties, **there.properties}
+        return without(replace(step.run, parent=there.parent, properties=properties), stay)
 
     def signed(self, run: Run) -> Run:
         """A run to be created, which says what is sent with it."""
         mark = SentMark.of(editable(run), run.modified)
-        return lineage.signed(run, mark, self.target.profile.limits.value)
+        return lineage.signed(run, mark, self.profile.limits.value)
 
     def _mark_of(self, step: Step, stay: frozenset[str]) -> SentMark:
         """Of what is sent of a run that is there, and of what stays there as another replay sent it."""
@@ -179,13 +211,14 @@ class RunSender:
 
         A run that was made, and of which no more was sent, has none of its properties yet: there the mark stands.
         """
-        if self.target.profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
+        profile = self.profile.by(step.route)
+        if profile.keeps("properties") and lineage.origin(self.known[step.source]) is None:
             return self.signed(update)
-        return lineage.with_mark(update, self.known[step.source], mark, step.source, self.target.profile.limits)
+        return lineage.with_mark(update, self.known[step.source], mark, step.source, profile.limits)
 
     def _sent_mark(self, step: Step) -> SentMark | None:
         """What the target's run says was sent of it last, by whichever archive."""
-        return lineage.sent_mark(self.known[step.source], step.source, self.target.profile.limits.properties)
+        return lineage.sent_mark(self.known[step.source], step.source, self.profile.limits.properties)
 
     def _kept(self, step: Step, *, of_state: bool) -> frozenset[str]:
         """The names of values that stay as they are in the target; notes conflicts among them."""
@@ -212,30 +245,37 @@ class RunSender:
         if there is None:
             return _Ending(step.run, None)
         stay = self._kept(step, of_state=True)
-        moves = step.run.status != there.status or (there.status not in TERMINAL and _is_later(step.run, there))
         marked = is_taken_back(there)
         turns = (marked or step.run.hidden != there.hidden) and HIDDEN not in stay
+        hidden = step.run.hidden if turns else None
         return _Ending(
-            tell=replace(step.run, hidden=False) if moves and STATUS not in stay else None,
-            hidden=step.run.hidden if turns else None,
+            tell=replace(step.run, hidden=False) if self._moves(step) and STATUS not in stay else None,
+            hidden=True if self.shown.get(step.source) else hidden,
             marked=marked,
             stay=stay,
         )
 
+    def _moves(self, step: Step) -> bool:
+        """True where the target's run has to be told how it ended, or that it began."""
+        there = self.known.get(step.source)
+        if there is None:
+            return False
+        return step.run.status != there.status or (there.status not in TERMINAL and _is_later(step.run, there))
+
     async def _tell(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending]) -> Sequence[Step]:
         ended = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
-        if not ended:
-            return steps
-        telling = [step for step in steps if step.source in ended]
-        finish = self.writer.finish(telling[0].run.experiment, list(ended.values()))
-        told_of = await self._without_lacking(steps, telling, finish)
-        return await self._visible(told_of, {step.source for step in telling})
+        for route in WriteRoute:
+            telling = [step for step in steps if step.source in ended and step.route is route]
+            if telling:
+                runs = [ended[step.source] for step in telling]
+                finish = writer_of(self.target, route).finish(telling[0].run.experiment, runs)
+                steps = await self._without_lacking(steps, telling, finish)
+        return await self._visible(steps, ended)
 
     async def _visible(self, steps: Sequence[Step], ended: Collection[RunId]) -> Sequence[Step]:
         """The steps whose end can be read, after a wait where ends show late; others are left to the next call."""
-        if not self.late:
-            return steps
-        missing = set(await self.target.without_end([step.run for step in steps if step.source in ended]))
+        late = [one.run for one in steps if one.source in ended and self.profile.by(one.route).ends_late]
+        missing = set(await self.target.without_end(late)) if late else set()
         for step in steps:
             if step.run.id in missing:
                 self.fail(step.source, "its end was sent and does not show yet", None)
@@ -285,6 +325,8 @@ class RunSender:
             values[step.source] = sent_now(step.run, before, stay.get(step.source, frozenset()), state=state)
             if not state and (step.source in self.created or step.source not in self.known):
                 values[step.source] |= of_creation(step.run)
+            if not state:
+                values[step.source] |= _named_once(step.run, self.known.get(step.source))
             if state:  # points went before
                 values[step.source] |= _rows_by_name(step)
         self.ledger.put_sent(values)
@@ -318,8 +360,16 @@ def _is_later(run: Run, there: Run) -> bool:
 
 def of_creation(run: Run) -> dict[str, str | None]:
     """What is sent once, when a run is made, and that nobody can edit."""
-    start: dict[str, str | None] = {CREATED: str(run.start)} if run.start else {}
-    return {**start, RUN_TYPE: run.kind} if run.form is RunForm.KEPT else start
+    once: dict[str, str | None] = {PARENT: run.parent or ""}
+    if run.start:
+        once[CREATED] = str(run.start)
+    return {**once, RUN_TYPE: run.kind} if run.form is RunForm.KEPT else once
+
+
+def _named_once(run: Run, there: Run | None) -> dict[str, str | None]:
+    """Properties that name another run, of those that the target's run did not have before this was sent."""
+    keys = (one.key for one in run.references if one.kind == "property" and one.key in run.properties)
+    return {PROPERTY + key: run.properties[key] for key in keys if there is None or key not in there.properties}
 
 
 def _rows_by_name(step: Step) -> dict[str, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.reading import HISTORY_LEFT_OUT
+from azureml_replay.archive.reading import HISTORY_LEFT_OUT, METRICS_LEFT_OUT
 from azureml_replay.errors import NotFound
 from azureml_replay.model import ROWS_PER_CHUNK, Omission, Points, RunId, Series, SeriesKey
 from azureml_replay.progress import Progress
@@ -26,7 +26,7 @@ class Metrics(Enum):
 
 
 LEFT_OUT = {
-    Metrics.NONE: ("metrics", "left out by --metrics none"),
+    Metrics.NONE: ("metrics", METRICS_LEFT_OUT),
     Metrics.LAST: ("metrics beyond the last value of each", HISTORY_LEFT_OUT),
 }
 """Level -> omission: what a run then lacks, and why; a later call that wants more brings the run again."""

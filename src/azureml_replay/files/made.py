@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from azureml_replay import json_text
 from azureml_replay.archive.archive import Archive
+from azureml_replay.files.rows import rows_file
 from azureml_replay.model import (
     Json,
     Location,
@@ -15,8 +16,9 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.planning.code import code_of
+from azureml_replay.planning.files import PlannedFile
 from azureml_replay.planning.fit import CODE_FILE, JOB_FILE
-from azureml_replay.planning.made_files import job_document
+from azureml_replay.planning.made_files import FILES_FILE, NAMES_FILE, ROWS_FILE, job_document
 from azureml_replay.planning.plan import Step
 from azureml_replay.workspace.put_files import HeldFile, NewFile, PutFile
 
@@ -35,8 +37,23 @@ def made_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
         if planned.made == CODE_FILE:
             yield _code_file(archive, step, planned.path)
             continue
-        document = job_document(archive, step.source) if planned.made == JOB_FILE else _overflow(archive, step)
-        yield NewFile(path=planned.path, data=json_text.dumps(document, indent=True, in_order=True))
+        if planned.made == ROWS_FILE or planned.made in step.rows.tables.values():
+            yield rows_file(archive, step, planned)
+            continue
+        yield NewFile(
+            path=planned.path, data=json_text.dumps(_document(archive, step, planned), indent=True, in_order=True)
+        )
+
+
+def _document(archive: Archive, step: Step, planned: PlannedFile) -> Json:
+    if planned.made == JOB_FILE:
+        return job_document(archive, step.source)
+    if planned.made == NAMES_FILE:
+        return {kind: dict(names) for kind, names in step.renamed.items()}
+    if planned.made == FILES_FILE:
+        moved = (one for one in step.planned_files(archive) if one.moved and one.artifact and not one.omission)
+        return {one.path: one.artifact.path for one in moved if one.artifact}
+    return _overflow(archive, step)
 
 
 def _code_file(archive: Archive, step: Step, path: str) -> HeldFile:

@@ -60,6 +60,12 @@ class MetricHistories:
         while len(self._groups) > GROUPS_HELD:
             self._drop(*self._groups.popitem(last=False))
 
+    def forget(self, run: RunId) -> None:
+        """Ask anew for the rows of a run, which got some since."""
+        group = self._groups.get(self._group_of.pop(run, 0))
+        for key in [key for key in group.held if key[0] == run] if group is not None else ():
+            self._held -= len(group.held.pop(key)) if group is not None else 0
+
     async def rows(self, run: RunId, name: str) -> AsyncIterator[Sequence[Row]]:
         """The rows of one metric, by time, step and value, in chunks."""
         group = self._groups.get(self._group_of.get(run, 0))

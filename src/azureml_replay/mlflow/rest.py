@@ -8,16 +8,19 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from azureml_replay.errors import NotFound, Rejected, Unavailable
+from azureml_replay.instants import Instant
 from azureml_replay.mlflow.config import Login, ServerConfig
 from azureml_replay.mlflow.place import address_of, workspace_of
 from azureml_replay.mlflow.wire import ask, decode
 from azureml_replay.mlflow.wire.decode import ListedFile, ListedRun
 from azureml_replay.model import Experiment, Row, RunId
-from azureml_replay.sending.sender import Answer, Sender, Service
+from azureml_replay.sending.sender import Answer, BytesToSend, Sender, Service
 from azureml_replay.workspace.lease import Check
 
 SERVER, FILES = Service("mlflow", None), Service("mlflow files", None)
 """Logins go in headers that each request gets here, not by tokens of the sender's. Files have a width of their own."""
+
+_BYTES = {"Content-Type": "application/octet-stream"}
 
 
 class Rest:
@@ -25,9 +28,14 @@ class Rest:
 
     def __init__(self, sender: Sender, config: ServerConfig) -> None:
         """Nothing is asked yet."""
+        self.place = config.ref
         self._sender, self._base = sender, address_of(config.ref)
         workspace = workspace_of(config.ref)
         self._headers = _authorization(config.login) | ({ask.WORKSPACE_HEADER: workspace} if workspace else {})
+
+    def clock(self) -> Instant:
+        """The server's time, as its last answer told it by whole seconds."""
+        return Instant.of(self._sender.time_of(SERVER))
 
     async def version(self) -> str:
         """The server's version, as it says it; empty where it does not."""
@@ -138,6 +146,25 @@ class Rest:
         url = f"{self._base}/get-artifact?{urlencode(ask.file(run, path), quote_via=quote)}"
         wanted = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
         return self._sender.stream(FILES, url, headers=self._headers | wanted)
+
+    async def put_file(self, path: str, content: BytesToSend) -> None:
+        """Write a file at a path below the server's artifacts. Repeatable: it holds what was put last."""
+        url = f"{self._base}{ask.FILES_API}/{quote(path, safe='/')}"
+        headers = self._headers | _BYTES | {"Content-Length": str(len(content))}
+        await self._sender.send(
+            FILES, "PUT", url, repeatable=True, data=content if len(content) else b"", headers=headers
+        )
+
+    async def served_file(self, path: str) -> bytes:
+        """A small file as MLflow's clients get it. Raises Uncertain at once where the server fails at its name."""
+        url = f"{self._base}{ask.FILES_API}/{quote(path, safe='/')}"
+        answer = await self._sender.send(FILES, "GET", url, repeatable=False, headers=self._headers, raw=True)
+        return answer.body
+
+    async def remove_file(self, path: str) -> None:
+        """Remove a file. Old servers fail: then Uncertain is raised at once, instead of trying again."""
+        url = f"{self._base}{ask.FILES_API}/{quote(path, safe='/')}"
+        await self._sender.send(FILES, "DELETE", url, repeatable=False, headers=self._headers)
 
     async def send(
         self,

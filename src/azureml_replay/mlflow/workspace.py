@@ -60,19 +60,35 @@ async def connect(
     clock: Clock = WALL_CLOCK,
     on_throttle: Callable[[str], None] = logger.warning,
     cap: Cap | None = None,
+    kind: type[MlflowWorkspace] | None = None,
 ) -> AsyncIterator[MlflowWorkspace]:
     """Open a server; asks for one experiment, and for its version.
 
     `parallel` is the most requests in flight, as far as a server is the faster for it; `on_throttle` gets a line when
     it throttles. `cap` limits the bytes of files; `transport` is a seam. Raises UserError (login), Unavailable.
     """
+    opening = sending(config, parallel=parallel, transport=transport, clock=clock, on_throttle=on_throttle, cap=cap)
+    async with opening as sender:
+        yield await (kind or MlflowWorkspace).opened(config, sender)
+
+
+@asynccontextmanager
+async def sending(
+    config: ServerConfig,
+    *,
+    parallel: int = WIDTH,
+    transport: Transport | None = None,
+    clock: Clock = WALL_CLOCK,
+    on_throttle: Callable[[str], None] = logger.warning,
+    cap: Cap | None = None,
+) -> AsyncIterator[Sender]:
+    """The sender of `connect`; asks nothing yet."""
     async with AsyncExitStack() as stack:
         opening = open_transport(config.trust)
         wire = transport if transport is not None else await stack.enter_async_context(opening)
-        sender = Sender(
+        yield Sender(
             wire, None, MLFLOW_WORDS, parallel=min(parallel, WIDTH), clock=clock, on_throttle=on_throttle, cap=cap
         )
-        yield await MlflowWorkspace.opened(config, sender)
 
 
 class MlflowWorkspace:

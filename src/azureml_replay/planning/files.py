@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -14,16 +14,20 @@ from azureml_replay.model import Artifact, Json, RunId
 from azureml_replay.planning.budget import beyond
 from azureml_replay.planning.fit import MOVED_FOLDER, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
+from azureml_replay.planning.names import fit_path, moved
 from azureml_replay.planning.refused import refused_by
 from azureml_replay.workspace.limits import DOCUMENTED, Limits
+from azureml_replay.workspace.profile import PathRule
 
 UNINDEXED_FOLDER = OWN_FOLDER + "unindexed/"
 TWICE = "the index names another place for this path"
 TOO_LONG = f"the target's storage holds no name of more than {DOCUMENTED.blob_name:,} characters"
 LOST = "listed by the artifact index, but its bytes were not found"
 OVER_BUDGET = "left out by --artifact-budget"
+NOT_SERVED = "the target takes no files: it serves none (--no-serve-artifacts, or artifacts: none in its file)"
 NOT_CHOSEN = "left out by --no-artifacts"
 FOLDER_MARKER = "the mark of the run's folder in the storage: it has no name below the run"
+NO_SUCH_PATH = f"the target keeps no such path; {OWN_FOLDER}files.json has it"
 NONE_REFUSED: Mapping[str, str] = {}
 LONGEST_MOVE = len(UNINDEXED_FOLDER)
 """Characters by which a path in the target may be longer than in the source."""
@@ -35,6 +39,8 @@ class FileChoice:
 
     artifacts: bool = True
     """False: no file is carried."""
+    taken: bool = True
+    """False: the target takes none. Of no choice that somebody made."""
     most_bytes: int | None = None
     """The largest size that is carried; None: any."""
     globs: tuple[str, ...] = ()
@@ -133,6 +139,8 @@ def _shown(size_bytes: int) -> str:
 
 
 ALL_FILES = FileChoice()
+NO_FILES = FileChoice(artifacts=False, taken=False)
+"""Of a target that takes none."""
 
 
 def in_order(artifacts: Iterable[Artifact]) -> Iterator[tuple[Artifact, bool]]:
@@ -169,19 +177,48 @@ class PlannedFile:
     """The name of a file that we make: `replay/job.json`, …"""
     omission: str | None = None
     """The reason why the target will not have it."""
+    moved: bool = False
+    """True where the target takes no such path: it lies elsewhere, under a name of ours."""
 
 
 def planned(
-    artifacts: Iterable[Artifact], choice: FileChoice, room: int, refused: Mapping[str, str] = NONE_REFUSED
+    artifacts: Iterable[Artifact],
+    choice: FileChoice,
+    room: int,
+    refused: Mapping[str, str] = NONE_REFUSED,
+    rule: PathRule | None = None,
 ) -> Iterator[PlannedFile]:
     """The plan for a run's files, given by path.
 
     `room`: the characters that a path may have. `refused`: path in the target -> words with which it was refused.
     """
+    before = _Paths(rule)
     for artifact, twice, left_out in choice.of(artifacts):
-        path = target_path(artifact.path, twice=twice)
+        wanted = target_path(artifact.path, twice=twice)
+        path = before.of(wanted, is_there=artifact.stored is not None)
         words = refused_by(refused[path]) if path in refused else None
-        yield PlannedFile(path, artifact, omission=_omission(artifact, path, left_out or words, room))
+        yield PlannedFile(
+            path, artifact, omission=_omission(artifact, path, left_out or words, room), moved=path != wanted
+        )
+
+
+@dataclass(slots=True)
+class _Paths:
+    """Paths in a target, as they come in order: there is no file below a file where a disk keeps them."""
+
+    rule: PathRule | None
+    above: list[str] = field(default_factory=list)
+    """Files that were named last, each the beginning of the next one's path."""
+
+    def of(self, path: str, *, is_there: bool) -> str:
+        if self.rule is None or not path:
+            return path
+        while self.above and not path.startswith(self.above[-1]):
+            self.above.pop()
+        below = any(path.startswith(f"{file}/") for file in self.above)
+        if is_there and not below:
+            self.above.append(path)
+        return moved(path) if below else fit_path(path, self.rule)
 
 
 def _omission(artifact: Artifact, path: str, left_out: str | None, room: int) -> str | None:
@@ -200,31 +237,58 @@ def target_path(path: str, *, twice: bool = False) -> str:
 
 
 def count_files(
-    recorded: Recorded, history: History, fitting: Fitting, choice: FileChoice, room: int
-) -> tuple[int, int]:
-    """Number and bytes of the files to send, from the run's totals where they suffice. `room`: as for `planned`."""
+    recorded: Recorded,
+    history: History,
+    fitting: Fitting,
+    choice: FileChoice,
+    room: int,
+    *,
+    rule: PathRule | None = None,
+) -> FilesCounted:
+    """The files to send, counted by the run's totals where they suffice. `room`, `rule`: as for `planned`."""
     run, totals = history.details.run.id, history.files
     if not choice.artifacts:
         if totals.files or totals.lost:
-            fitting.omit(counted(totals.files + totals.lost, "file"), NOT_CHOSEN)
-        return 0, 0
+            fitting.omit(counted(totals.files + totals.lost, "file"), NOT_CHOSEN if choice.taken else NOT_SERVED)
+        return FilesCounted()
     for path in recorded.stored_twice(run) if totals.twice else ():
         fitting.omit(f"path of a second file {path}", f"{TWICE}; it lies below {UNINDEXED_FOLDER}")
-    if choice.narrowed or totals.longest + LONGEST_MOVE > room or history.refused.files or totals.unnamed:
-        return _count_each(recorded, history, fitting, choice, room)
+    each = choice.narrowed or totals.longest + LONGEST_MOVE > room or history.refused.files or totals.unnamed
+    if each or (rule is not None and (totals.files or totals.lost)):
+        return _count_each(recorded, history, fitting, choice, room, rule=rule)
     for artifact in recorded.lost_files(run) if totals.lost else ():
         fitting.omit(f"file {artifact.path}", artifact.gone or LOST)
-    return totals.files, totals.bytes
+    return FilesCounted(totals.files, totals.bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class FilesCounted:
+    """The files of one run that are to be sent."""
+
+    files: int = 0
+    bytes: int = 0
+    moved: bool = False
+    """True where any goes to another path than its own, for the target takes no such path."""
 
 
 def _count_each(
-    recorded: Recorded, history: History, fitting: Fitting, choice: FileChoice, room: int
-) -> tuple[int, int]:
+    recorded: Recorded,
+    history: History,
+    fitting: Fitting,
+    choice: FileChoice,
+    room: int,
+    *,
+    rule: PathRule | None,
+) -> FilesCounted:
     """The same by looking at each file, needed where a choice was made, or a name may not be possible."""
     files = size = 0
-    for one in planned(recorded.artifacts(history.details.run.id), choice, room, history.refused.files):
+    any_moved = False
+    for one in planned(recorded.artifacts(history.details.run.id), choice, room, history.refused.files, rule):
         if one.artifact and one.omission:
             fitting.omit(f"file {one.artifact.path}", one.omission)
         elif one.artifact and one.artifact.stored:
             files, size = files + 1, size + one.artifact.stored.size_bytes
-    return files, size
+            any_moved |= one.moved
+            if one.moved:
+                fitting.omit(f"path of file {one.artifact.path}, which is {one.path} there", NO_SUCH_PATH)
+    return FilesCounted(files, size, any_moved)

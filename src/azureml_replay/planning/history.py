@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,12 +15,14 @@ from azureml_replay.model import (
     Json,
     Listed,
     Omission,
+    Points,
     RunDetails,
     RunId,
     Series,
     SeriesKey,
 )
 from azureml_replay.workspace.place import Place
+from azureml_replay.workspace.profile import WriteRoute
 
 NAMED_OUTPUT = "the bytes of named outputs are not carried: they stay in the source's datastore"
 
@@ -86,6 +88,8 @@ class History:
     """What the target's ledger says of what was to go; None where nothing was sent as a run."""
     refused: Refusals = NOTHING_REFUSED
     """What the target has refused of what is in the archive now."""
+    route: WriteRoute | None = None
+    """By which the run went into the target, or its family did; None where nothing of these is there."""
 
 
 class Recorded(Protocol):
@@ -103,6 +107,14 @@ class Recorded(Protocol):
 
     def units(self) -> Iterator[RunId]:
         """The roots of all units, newest first."""
+        ...
+
+    def unit_of(self, run: RunId) -> RunId | None:
+        """The root of a run's unit; None for a run that is not listed."""
+        ...
+
+    def waited_for(self, root: RunId) -> Collection[RunId]:
+        """Runs of a unit that are to be extracted first, as extracted ones stand below them."""
         ...
 
     def experiments(self) -> Iterable[Experiment]:
@@ -134,6 +146,10 @@ class Recorded(Protocol):
 
     def artifacts(self, run: RunId) -> Iterator[Artifact]:
         """A run's files, by path."""
+        ...
+
+    def chunks(self, run: RunId) -> Iterator[tuple[int, Sequence[Points]]]:
+        """Number and pieces of every chunk of a run's rows."""
         ...
 
     def stored_twice(self, run: RunId) -> Iterator[str]:

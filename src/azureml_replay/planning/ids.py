@@ -17,11 +17,23 @@ Ids = Mapping[RunId, RunId]
 """Source id -> target id; a run that is not in it keeps its id."""
 
 _NAMESPACE = UUID("5f0d3c1e-6f0b-4f6a-9d3a-2f6c1b7e4a90")
+_GUID = 36
+"""Characters of one."""
+_VERSION = 14
+"""The place of a GUID's version among its characters."""
 
 
 def new_id(source: Place, run: RunId, target: Place) -> RunId:
     """The new id of a run: a GUID, as the service gives to steps."""
     return RunId(str(uuid5(_NAMESPACE, f"{source.key}/{run}>{target.key}")))
+
+
+def is_chosen(run: RunId, there: RunId) -> bool:
+    """True for an id in the target that we chose for a run: its own, or a GUID made of names, of version 5.
+
+    Those that a service gives by itself are random.
+    """
+    return run == there or (len(there) == _GUID and there[_VERSION] == "5")
 
 
 def rewritten(run: Run, ids: Ids) -> Run:

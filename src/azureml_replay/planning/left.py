@@ -23,6 +23,8 @@ class Left:
     """Runs that are there as planned."""
     edited: int = 0
     """Runs that are there but for values that were edited in the target, which stay: every replay looks at them."""
+    waiting: int = 0
+    """Runs of which nothing is sent before one above them is extracted."""
     refused: int = 0
     """Runs that the target refused: not tried again while they stay as they are."""
     points: int = 0

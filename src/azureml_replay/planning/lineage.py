@@ -80,8 +80,8 @@ def without_lineage(experiment: Experiment) -> Experiment:
     return replace(experiment, tags={key: value for key, value in experiment.tags.items() if key != EXPERIMENT_TAG})
 
 
-def lineage_of(run: Run, source: Place) -> dict[str, Any]:
-    """The facts for the property; keys without a value are left out."""
+def lineage_of(run: Run, source: Place, *, times: bool = False) -> dict[str, Any]:
+    """The facts for the property; keys without a value are left out. `times`: start and end are among them."""
     facts = {
         "workspace": source.key,
         "run": run.id,
@@ -90,6 +90,8 @@ def lineage_of(run: Run, source: Place) -> dict[str, Any]:
         "creator": run.creator,
         "version": __version__,
         "before": _before(run),
+        "start": str(run.start) if times and run.start else None,
+        "end": str(run.end) if times and run.end else None,
     }
     return {key: value for key, value in facts.items() if value is not None}
 
@@ -119,6 +121,7 @@ def made(run: Run, source: Place) -> Run:
     return replace(
         Run(id=run.id, parent=run.parent, experiment=run.experiment),
         start=run.start,
+        creator=run.creator,
         display_name=run.display_name,
         tags={TAG: run.tags[TAG], SOURCE_TAG: source_mark(source)},
     )
@@ -133,14 +136,22 @@ def is_ours(run: Run, source: Place, original: RunId, *, properties_kept: bool =
     """True where `run` says that it was written from `original` of `source`, by whichever archive; not for a job.
 
     Without `properties_kept` the target was seen to drop properties: then the tag has to do, which names no workspace.
-    A run that was made, and of which no more was sent, has another tag for that.
+    A run that was made, and of which no more was sent, has another tag for that: whether it is one, or a copy of such a
+    run, planning/candidates.py tells. A copy of the property has the mark of the run that it was copied from.
     """
     if is_our_job(run, source, original):
         return False
     facts = decoded(run.properties.get(PROPERTY))
     if not facts and (not properties_kept or run.tags.get(SOURCE_TAG) == source_mark(source)):
         return run.tags.get(TAG) == original
-    return str(facts.get("workspace", "")).lower() == source.key and facts.get("run") == original
+    named = str(facts.get("workspace", "")).lower() == source.key and facts.get("run") == original
+    return named and (SENT not in facts or is_marked(run))
+
+
+def is_marked(run: Run) -> bool:
+    """True where the property says what was sent with this very run."""
+    facts = decoded(run.properties.get(PROPERTY))
+    return SentMark.of_text(facts.get(SENT), RunId(str(facts.get("run"))), run.id) is not None
 
 
 def signed(run: Run, mark: SentMark, most: int) -> Run:

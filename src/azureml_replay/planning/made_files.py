@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from azureml_replay.model import Json, RunId
-from azureml_replay.planning.fit import CODE_FILE, JOB_FILE, OVERFLOW_FILE, Fitting
+from azureml_replay.planning.fit import CODE_FILE, JOB_FILE, OVERFLOW_FILE, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
 
+NAMES_FILE = OWN_FOLDER + "names.json"
+FILES_FILE = OWN_FOLDER + "files.json"
+ROWS_FILE = OWN_FOLDER + "rows.json"
+TABLES_FOLDER = OWN_FOLDER + "metrics/"
 MADE = (JOB_FILE, OVERFLOW_FILE, CODE_FILE)
-"""Every file that a replay may make for a run."""
+"""Every file that a replay may make for a run of an Azure ML workspace."""
+MADE_FOR_PLAIN = (*MADE, NAMES_FILE, FILES_FILE, ROWS_FILE)
+"""The same for a plain MLflow server, but for tables and texts among its metrics, which have a file each."""
 NO_CODE = "code: left out (no --code)"
 
 
-def own_files(history: History, fitting: Fitting, *, overflow: bool) -> Iterator[str]:
-    """The paths of the files that we make for a run; notes omissions of code."""
+def own_files(history: History, fitting: Fitting, *, overflow: bool, more: Iterable[str] = ()) -> Iterator[str]:
+    """The paths of the files that we make for a run, `more` among them; notes omissions of code."""
     details = history.details
     told = history.job, details.definition, details.specification, details.run.warnings, details.more or None
     if told != (None,) * 5:
         yield JOB_FILE
     if overflow:
         yield OVERFLOW_FILE
+    yield from more
     if history.code is True:
         yield CODE_FILE
     elif history.code is not None:

@@ -11,7 +11,16 @@ from itertools import groupby
 from operator import attrgetter
 
 from azureml_replay.model import UNREADABLE, Json, Omission, Run, RunForm, RunId, Series, SeriesKey
-from azureml_replay.planning.files import ALL_FILES, FileChoice, PlannedFile, count_files, planned, room_of
+from azureml_replay.planning.files import (
+    ALL_FILES,
+    NO_FILES,
+    NOT_SERVED,
+    FileChoice,
+    PlannedFile,
+    count_files,
+    planned,
+    room_of,
+)
 from azureml_replay.planning.fit import (
     Fitting,
     fit_run,
@@ -24,12 +33,14 @@ from azureml_replay.planning.fit import (
 )
 from azureml_replay.planning.history import History, Recorded, logged_models, named_outputs
 from azureml_replay.planning.ids import rewritten
-from azureml_replay.planning.made_files import MADE, own_files
+from azureml_replay.planning.made_files import FILES_FILE, MADE, MADE_FOR_PLAIN, NAMES_FILE, own_files
+from azureml_replay.planning.plain import Renamed, as_plain
 from azureml_replay.planning.refused import refused_by, refused_series, without_refused
 from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.planning.route import as_routed
+from azureml_replay.planning.rows import NO_ROWS, PlannedRows, planned_rows
 from azureml_replay.selection import Choice, Selection, chosen
-from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
+from azureml_replay.workspace.profile import AZURE_ML, PathRule, TargetProfile, WriteRoute
 
 SHOWN = "files and metrics of "
 """The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
@@ -37,8 +48,16 @@ SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
 FILES, LEFT = "files", "left"
 """Keys of what the ledger says of a run: the choice of its files, or why nothing of it is to be carried."""
+TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
+"""That reason where the user chose so; any other one is a refusal of the target."""
+NAMES = "names"
+"""The same: runs of other units that it was sent with under their ids in the source, which may get others."""
 SHOWS = "shows"
 """The same: the run whose points and files its job has, as a reused step's does."""
+NO_PARENT = "the source has no such run"
+CIRCLE = "the runs above it lead back to it: one of them has to be the first"
+SENT_BEFORE = "it was sent before this one was extracted: where a run stands is written once"
+"""Why a run has no parent in the target."""
 LAST_ONLY = "only its last value is known (--metrics last): it goes with the history that --metrics full brings"
 
 
@@ -70,6 +89,14 @@ class Step:
     """Those among them that the target refused: rows of them may have arrived before it did."""
     refused_files: Mapping[str, str] = field(default_factory=dict)
     """Path in the target of a file that it refused -> its words."""
+    rows: PlannedRows = NO_ROWS
+    """How the rows of these series stand in the target, and which are kept in files of ours."""
+    renamed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Kind -> name in the source -> name in the target."""
+    paths: PathRule | None = None
+    """Which paths of files the target takes."""
+    may_make: tuple[str, ...] = MADE
+    """The files that a replay may make for a run of such a target."""
     waiting: frozenset[SeriesKey] = frozenset()
     """Series that are not sent before their history is in the archive."""
     omissions: tuple[Omission, ...] = ()
@@ -77,6 +104,10 @@ class Step:
     """The run whose points and files `with_owners_contents` gave to this reused step."""
     lender: Lender | None = None
     """The run whose points and files this one shows in the target: then it has none to send."""
+    route: WriteRoute = WriteRoute.HISTORY
+    """By which the run goes, or went."""
+    waits_for: RunId | None = None
+    """A run above it that is to be extracted first: until then nothing of this one is sent, as it would stand alone."""
 
     @property
     def contents(self) -> RunId:
@@ -89,7 +120,8 @@ class Step:
         A method, not a field: counting a plan by each run's totals takes 77 µs a run. With 20 files in each step it
         takes 210 (5,000 runs), of no use to callers who only count.
         """
-        yield from planned(recorded.artifacts(self.contents), self.choice, self.room, self.refused_files)
+        artifacts = recorded.artifacts(self.contents)
+        yield from planned(artifacts, self.choice, self.room, self.refused_files, self.paths)
         yield from self.made_files()
 
     def made_files(self) -> Iterator[PlannedFile]:
@@ -99,8 +131,13 @@ class Step:
 
     def made_by_others(self) -> frozenset[str]:
         """Paths of files that this replay does not make, and one from another archive may: with code, job, overflow."""
-        others = (path for path in MADE if path not in self.own_files)
+        others = (path for path in self.may_make if path not in self.own_files)
         return frozenset(own_path(self.run.id, path) if self.lender else path for path in others)
+
+    @property
+    def unsent(self) -> frozenset[SeriesKey]:
+        """Series of the source whose rows are not sent: they lie in files of ours."""
+        return self.overflow_series | self.rows.tables.keys() if self.rows.tables else self.overflow_series
 
     @property
     def points(self) -> int:
@@ -157,13 +194,40 @@ def plan_units(
     """
     histories = recorded.histories(roots, profile.ref)
     for unit, of_unit in groupby(histories, key=attrgetter("unit")):
-        depths: dict[RunId, int] = {}
+        places = _Places(recorded, unit)
         for history in of_unit:
-            run = history.details.run
-            depth = depths[run.parent] + 1 if run.parent in depths else 0
-            depths[run.id] = depth
+            depth, waits_for = places.of(history)
             choice = as_carried(history.carried) if files is None else files
-            yield _step(recorded, history, choice, profile, root=unit, depth=depth)
+            step = _step(recorded, history, choice, profile, root=unit, depth=depth)
+            yield _waiting_for(waits_for, step) if waits_for else step
+
+
+def _waiting_for(above: RunId, step: Step) -> Step:
+    """The step as one that will have its parent once it is sent."""
+    return replace(step, waits_for=above, omissions=tuple(one for one in step.omissions if one.reason != SENT_BEFORE))
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where the runs of one unit stand, as they come: parents first."""
+
+    recorded: Recorded
+    root: RunId
+    depths: dict[RunId, int] = field(default_factory=dict)
+    waiting: dict[RunId, RunId] = field(default_factory=dict)
+    """Run -> the one above it that is to be extracted first."""
+
+    def of(self, history: History) -> tuple[int, RunId | None]:
+        """How many runs of the plan stand above this one, and for which other one it waits."""
+        run = history.details.run
+        depth = self.depths[run.parent] + 1 if run.parent in self.depths else 0
+        self.depths[run.id] = depth
+        above = self.waiting.get(run.parent) if run.parent else None
+        if run.parent and not depth and run.id != self.root and run.parent in self.recorded.waited_for(self.root):
+            above = run.parent
+        if above and (history.carried is None or is_left(history.carried)):
+            self.waiting[run.id] = above
+        return depth, self.waiting.get(run.id)
 
 
 def as_carried(carried: Json | None) -> FileChoice:
@@ -179,7 +243,10 @@ def is_left(carried: Json | None) -> bool:
 def planned_anew(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
     """The step planned again, by what the ledger says now: runs may have got new ids since."""
     history = recorded.history(step.source, profile.ref)
-    return _step(recorded, history, files, profile, root=step.unit, depth=step.depth) if history else step
+    if history is None:
+        return step
+    again = _step(recorded, history, files, profile, root=step.unit, depth=step.depth)
+    return replace(again, waits_for=step.waits_for)
 
 
 def plan_run(recorded: Recorded, run: RunId, profile: TargetProfile, *, root: RunId, depth: int) -> Step | None:
@@ -207,6 +274,7 @@ def with_owners_contents(recorded: Recorded, step: Step, files: FileChoice, prof
         lender=None,
         owner=lender,
         series=owners.series,
+        rows=owners.rows,
         overflow_series=owners.overflow_series,
         files=owners.files,
         bytes=owners.bytes,
@@ -225,15 +293,73 @@ def without_lender(step: Step) -> Step:
 def _step(
     recorded: Recorded, history: History, choice: FileChoice, profile: TargetProfile, *, root: RunId, depth: int
 ) -> Step:
+    profile = profile.by(history.route)
     run, ids = history.details.run, history.ids
     fitting = Fitting(run.id)
     waiting = _waiting(history, fitting, profile)
     logged = _without(waiting, history.series)
+    lender = _lender(history, profile)
+    if run.parent and not depth:
+        fitting.omit(f"parent {run.parent}", _why_alone(recorded, run, root))
+    _say_what_stays(history, fitting, profile, lender=lender)
+    over = fit_series(logged, fitting, profile.limits)
+    over |= refused_series(_without(over, logged), fitting, history.refused.series)
+    if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
+        _say_what_names_the_source(logged, fitting)
+    renamed = Renamed()
+    rows = planned_rows(recorded, run.id, _without(over, logged), fitting, profile=profile, renamed=renamed)
+    fitted = fit_run(
+        as_plain(without_foreign_datasets(run, recorded.source, fitting, profile), fitting, profile, renamed),
+        recorded.source,
+        fitting,
+        profile.room,
+        parent=run.parent if depth else None,
+        form=RunForm.KEPT if profile.keep_run_type else profile.form,
+        lender=lender.there if lender else None,
+        times=profile.plain,
+    )
+    fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
+    fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
+    room = room_of(ids.get(run.id, run.id), profile.limits)
+    choice = choice if profile.files else NO_FILES
+    carried = count_files(recorded, history, fitting, choice, room, rule=profile.paths)
+    more = [*rows.files, *([NAMES_FILE] if renamed.document() else []), *([FILES_FILE] if carried.moved else [])]
+    own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow), more=more))
+    sent = without_lost(as_routed(rewritten(fitted, ids), fitting, profile), fitting, profile)
+    say_when_created(sent, fitting, profile)
+    there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
+    own = tuple(path for path in own if _may_go(path, there[path], history, fitting, takes_files=profile.files))
+    return Step(
+        source=run.id,
+        unit=root,
+        depth=depth,
+        run=sent,
+        series=rows.series,
+        files=carried.files,
+        bytes=carried.bytes,
+        choice=choice,
+        room=room,
+        own_files=own,
+        overflow=fitting.overflow,
+        overflow_series=over,
+        refused_series=frozenset(history.refused.series),
+        refused_files=history.refused.files,
+        rows=rows,
+        renamed=renamed.names,
+        paths=profile.paths,
+        may_make=MADE_FOR_PLAIN if profile.plain else MADE,
+        waiting=waiting,
+        omissions=tuple(fitting.omissions),
+        lender=lender,
+        route=profile.route,
+    )
+
+
+def _say_what_stays(history: History, fitting: Fitting, profile: TargetProfile, *, lender: Lender | None) -> None:
+    """Note what no plan carries, whatever else is planned."""
+    run = history.details.run
     if history.refused.run is not None:
         fitting.omit("run", history.refused.run)
-    if run.parent and not depth:
-        fitting.omit(f"parent {run.parent}", "the source has no such run")
-    lender = _lender(history, profile)
     if run.lender and lender is None:
         fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
     for key in run.unknown:
@@ -242,54 +368,23 @@ def _step(
     say_what_acts(run, fitting)
     fitting.omissions += named_outputs(run.id, history.outputs)
     fitting.omissions += logged_models(run.id, history.details.more)
-    over = fit_series(logged, fitting, profile.limits)
-    over |= refused_series(_without(over, logged), fitting, history.refused.series)
-    if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
-        _say_what_names_the_source(logged, fitting)
-    fitted = fit_run(
-        without_foreign_datasets(run, recorded.source, fitting, profile),
-        recorded.source,
-        fitting,
-        profile.room,
-        parent=run.parent if depth else None,
-        form=RunForm.KEPT if profile.keep_run_type else profile.form,
-        lender=lender.there if lender else None,
-    )
-    fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
-    fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
-    room = room_of(ids.get(run.id, run.id), profile.limits)
-    files, size = count_files(recorded, history, fitting, choice, room)
-    own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow)))
-    sent = without_lost(as_routed(rewritten(fitted, ids), fitting, profile), fitting, profile)
-    say_when_created(sent, fitting, profile)
-    there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
-    own = tuple(path for path in own if not _is_refused(path, there[path], history, fitting))
-    return Step(
-        source=run.id,
-        unit=root,
-        depth=depth,
-        run=sent,
-        series=_without(over, logged),
-        files=files,
-        bytes=size,
-        choice=choice,
-        room=room,
-        own_files=own,
-        overflow=fitting.overflow,
-        overflow_series=over,
-        refused_series=frozenset(history.refused.series),
-        refused_files=history.refused.files,
-        waiting=waiting,
-        omissions=tuple(fitting.omissions),
-        lender=lender,
-    )
 
 
-def _is_refused(path: str, there: str, history: History, fitting: Fitting) -> bool:
-    """True for a file that we make, `there` its path in the target, that the target refused; notes the omission."""
+def _why_alone(recorded: Recorded, run: Run, root: RunId) -> str:
+    """Why a run is planned without its parent."""
+    if run.id != root:
+        return SENT_BEFORE if run.parent in recorded.waited_for(root) else NO_PARENT
+    return CIRCLE if run.parent and recorded.unit_of(run.parent) else NO_PARENT
+
+
+def _may_go(path: str, there: str, history: History, fitting: Fitting, *, takes_files: bool) -> bool:
+    """False for a file that we make, `there` its path in the target, that it does not take; notes the omission."""
+    why = None if takes_files else NOT_SERVED
     if there in history.refused.files:
-        fitting.omit(f"file {path}", refused_by(history.refused.files[there]))
-    return there in history.refused.files
+        why = refused_by(history.refused.files[there])
+    if why is not None:
+        fitting.omit(f"file {path}", why)
+    return why is None
 
 
 def _waiting(history: History, fitting: Fitting, profile: TargetProfile) -> frozenset[SeriesKey]:

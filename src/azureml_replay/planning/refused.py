@@ -61,9 +61,20 @@ def without(run: Run, names: Sequence[ValueName]) -> Run:
     return replace(run, **changed) if changed else run
 
 
+REFUSED = "the target refused it: "
+"""The beginning of the reason of each omission that is a refusal."""
+NEW_IDS = "replay --ids new"
+"""In the reason of a run that is left out, where another id may be all that it needs."""
+
+
 def refused_by(words: str) -> str:
     """The reason of an omission."""
-    return f"the target refused it: {words}"
+    return f"{REFUSED}{words}"
+
+
+def refused_among(reasons: Mapping[str, int]) -> int:
+    """How many of these omissions, reason -> number, are refusals of the target."""
+    return sum(count for reason, count in reasons.items() if reason.startswith(REFUSED))
 
 
 def without_refused(run: Run, fitting: Fitting, refused: Mapping[ValueName, str], form: RunForm) -> Run:

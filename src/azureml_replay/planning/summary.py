@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from azureml_replay.counting import counted
 from azureml_replay.model import Omission
 from azureml_replay.planning.assets import AssetPlan
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
+from azureml_replay.planning.refused import REFUSED
 from azureml_replay.workspace.limits import FILES_PER_WORKSPACE, RUNS_PER_WORKSPACE
 from azureml_replay.workspace.profile import WriteRoute
 
@@ -23,10 +25,14 @@ class PlanSummary:
     units: int = 0
     runs: int = 0
     points: int = 0
+    waiting: int = 0
+    """Of the runs: those of which nothing is sent before one above them is extracted."""
     files: int = 0
     bytes: int = 0
     own_files: int = 0
     omissions: int = 0
+    items_refused: int = 0
+    """Those among the omissions that the target refused."""
     overflow: int = 0
     """Omissions that the target's limits cause: the values are whole in `replay/overflow.json` of their run."""
     experiments: dict[str, int] = field(default_factory=dict)
@@ -39,7 +45,9 @@ class PlanSummary:
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`, and how many times each was answered."""
     write_route: WriteRoute = WriteRoute.HISTORY
-    """By which the target's runs are written."""
+    """By which runs go whose families are not in the target yet."""
+    routes: dict[WriteRoute, int] = field(default_factory=dict)
+    """Route -> number of runs that go by it, or went."""
     assets: AssetPlan | None = None
     """What becomes of the assets that runs refer to; None where none were asked for."""
     left: Left | None = None
@@ -57,15 +65,22 @@ class PlanSummary:
             if count >= NEAR * most
         ]
 
+    def staying(self) -> list[str]:
+        """In words, how many runs do not go the way of new families."""
+        others = {way: count for way, count in self.routes.items() if way is not self.write_route}
+        return [f"by {way.words}, as their families went: {counted(count, 'run')}" for way, count in others.items()]
+
     def add(self, step: Step) -> None:
         """Count one more step. NOT repeatable."""
         self.units += step.depth == 0 and step.source == step.unit
         self.runs += 1
+        self.waiting += step.waits_for is not None
         self.points += step.points
         self.files += step.files
         self.bytes += step.bytes
         self.own_files += len(step.own_files)
         self.experiments[step.run.experiment] = self.experiments.get(step.run.experiment, 0) + 1
+        self.routes[step.route] = self.routes.get(step.route, 0) + 1
         self.statuses[step.run.status] = self.statuses.get(step.run.status, 0) + 1
         self.overflow += len(step.overflow_series) + sum(map(len, step.overflow.values()))
         self.omit(step.omissions)
@@ -74,6 +89,7 @@ class PlanSummary:
         """Count what the target will not have. NOT repeatable."""
         for omission in omissions:
             self.omissions += 1
+            self.items_refused += omission.reason.startswith(REFUSED)
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
 
 

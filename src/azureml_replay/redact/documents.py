@@ -91,14 +91,13 @@ class _Walk:
 
     def _command_line(self, items: Sequence[Json], path: _Path) -> Sequence[Json]:
         """A list of arguments without the password that a known command takes there."""
-        found = in_list(items)
-        if found is None:
+        found = dict(in_list(items, self._version))
+        for at, begin in found.items():
+            if str(items[at])[begin:] != STARS:
+                self.found.append("/".join(self._shown((*path, str(at)))))
+        if not found:
             return items
-        at, begin = found
-        item = str(items[at])
-        if item[begin:] != STARS:
-            self.found.append("/".join(self._shown((*path, str(at)))))
-        return [*items[:at], item[:begin] + STARS, *items[at + 1 :]]
+        return [str(item)[: found[at]] + STARS if at in found else item for at, item in enumerate(items)]
 
     def _name(self, key: str, path: _Path) -> str:
         name = hidden(key, self._version)

@@ -121,8 +121,10 @@ def _has_token(value: str) -> bool:
 
 
 def _has_options(value: str) -> bool:
-    """False where no command with an option can be, nor `wandb login`."""
-    return " -" in value or '"-' in value or "'-" in value or "login" in value
+    """False where no command with an option can be, nor one of those that take a password as a word."""
+    return (" -" in value or '"-' in value or "'-" in value) or (
+        "login" in value or "sqlplus" in value or "configure" in value
+    )
 
 
 def _replaced(value: str, version: int, *, name: bool, in_path: bool = False) -> str:

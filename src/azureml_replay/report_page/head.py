@@ -15,6 +15,7 @@ from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.counting import counted, files_in_words, listed, of_source, omissions_in_words
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
+from azureml_replay.planning.refused import refused_among
 from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
@@ -50,12 +51,16 @@ class Sums:
     bytes: int = 0
     findings: int = 0
     omissions: int = 0
+    items_refused: int = 0
+    """Those of the omissions that the target refused."""
     chosen: int = 0
     """Those of the omissions that the user asked for."""
     compared: Counter[str] = field(default_factory=Counter)
     """How much of it was compared: `points`; `files`, `own_files`, `bytes`, `unverifiable`, `read_before`."""
     read_at: Instant | None = None
     """When the bytes of those `read_before` were read."""
+    left_out: int = 0
+    """Runs that were left out whole: of these nothing was compared."""
     experiments_open: int = 0
     others_open: bool = False
     deleted: int = 0
@@ -70,9 +75,11 @@ class Sums:
         sums = cls(
             findings=known.findings,
             omissions=known.omissions.total(),
+            items_refused=refused_among(known.reasons),
             chosen=known.chosen,
             compared=known.counts,
             read_at=known.read_at,
+            left_out=known.left_out,
             experiments_open=known.experiments_open,
             others_open=known.others_open,
         )
@@ -160,7 +167,8 @@ class Loose:
 
 def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     """Whether all is equal (`yes`, `no` or `open`), and the sentence."""
-    runs, omitted = counted(sums.runs, "run"), omissions_in_words(sums.omissions, target.short if target else "")
+    runs = counted(sums.runs, "run")
+    omitted = omissions_in_words(sums.omissions, target.short if target else "", sums.items_refused)
     if target is None:
         known = counted(sums.omissions, "omission")
         return "open", f"{runs} archived; nothing has been written to a target yet. {known} known so far."
@@ -170,7 +178,7 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     uncompared = listed([*(counted(*one) for one in open_items if one[0]), *others])
     left = f" Not compared: {uncompared}." if uncompared else ""
     left += f" undo --delete removed {counted(sums.deleted, 'run')} from the target." if sums.deleted else ""
-    compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS]
+    compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS] - sums.left_out
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         found = f"{counted(sums.findings, 'finding')} in {where} of {sums.runs:,}"
@@ -178,12 +186,14 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     if uncompared:
         return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
     if not compared:
-        return "open", "Nothing was there to compare."
+        refused = f" {counted(sums.left_out, 'run')} left out: the reasons stand below." if sums.left_out else ""
+        return "open", f"Nothing was there to compare.{refused}"
     planned = f"but for {omitted}" if sums.omissions else "nothing was left out"
     points = counted(sums.compared["points"], "point")
     files = files_in_words(sums.compared["files"], sums.compared["own_files"])
     by_size = by_size_in_words(sums.compared["unverifiable"], sums.compared["read_before"], sums.read_at)
     equal = equal_but(sums.found.causes[Cause.ACCEPTED]).capitalize()
+    runs += f", {sums.left_out:,} of them left out" if sums.left_out else ""
     whole = f"{equal}: {runs}, {points} and {files} were read back and compared, {planned}."
     return "yes", whole + (f" {by_size}." if by_size else "")
 

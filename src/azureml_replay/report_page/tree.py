@@ -70,6 +70,11 @@ class Known:
         return sum(item.findings for item in chain(self.items.values(), self.others))
 
     @property
+    def left_out(self) -> int:
+        """Runs of which nothing was to be carried, or was taken: nobody compared them."""
+        return sum(item.standing is Standing.LEFT for item in self.items.values())
+
+    @property
     def verified(self) -> frozenset[str]:
         """Runs of which everything was compared."""
         compared = (Standing.EQUAL, Standing.DIFFERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from azureml_replay.counting import counted
@@ -15,6 +15,10 @@ from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
 CLOCK_TICK_S = 1e-6
 """The least wait: what a datetime can tell apart. Waits for less never end on a clock that only waiting moves."""
+
+
+_DATE = 29
+"""Characters of HTTP's date, always in GMT. What serves a server may add one of its own: then there are two."""
 
 
 class Gate:
@@ -76,7 +80,7 @@ class Gate:
             return
         self._date = date
         with suppress(ValueError):
-            said = parsedate_to_datetime(date)
+            said = parsedate_to_datetime(date[:_DATE]).replace(tzinfo=UTC)
             self.told = max(said, self.told or said)
 
     def again(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from azure.core.credentials import AccessToken
@@ -19,9 +19,9 @@ from azure.core.pipeline.transport import AsyncHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from azureml_replay import json_text
+from azureml_replay.disk.handles import too_many_files
 from azureml_replay.errors import (
     NO_HANDLE,
-    TOO_MANY_FILES,
     Forbidden,
     NotFound,
     Rejected,
@@ -70,6 +70,19 @@ BLOBS = "blob "
 USER_AGENT = f"azureml-job-replayer/{__version__}"
 
 logger = logging.getLogger("azureml_replay.http")
+
+
+class BytesToSend(Protocol):
+    """Bytes that are read while they are sent; from their beginning for each attempt."""
+
+    def __len__(self) -> int:
+        """How many they are."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Piece by piece."""
+        ...
+
 
 Transport: TypeAlias = AsyncHttpTransport[HttpRequest, AsyncHttpResponse]
 
@@ -148,7 +161,7 @@ class Sender:
         *,
         repeatable: bool,
         json: object = None,
-        data: bytes | None = None,
+        data: bytes | BytesToSend | None = None,
         headers: Mapping[str, str] | None = None,
         raw: bool = False,
         check: Check | None = None,
@@ -167,7 +180,8 @@ class Sender:
         request = HttpRequest(method, url, headers={**always, **(headers or {})}, content=data)
         options: dict[str, Any] = {"gate": self._gate(service), "repeatable": repeatable}
         options |= {CHECK: check} if check else {}
-        if self._cap is not None and (raw or (data is not None and service.name.startswith(BLOBS))):
+        of_file = data is not None and (not isinstance(data, bytes) or service.name.startswith(BLOBS))
+        if self._cap is not None and (raw or of_file):
             options[CAPPED] = True
         try:
             response = await self._pipeline(service.scope).run(request, **options, **({"stream": True} if raw else {}))
@@ -229,7 +243,9 @@ class Sender:
         remedy = None
         if issubclass(kind, Rejected):
             remedy = self._words.remedy(service.name, request.method, url, text, forbidden=kind is Forbidden)
-        return kind(text, method=request.method, url=url, status=status, code=found.code, remedy=remedy)
+        return kind(
+            text, method=request.method, url=url, status=status, code=found.code, remedy=remedy, lasting=found.lasting
+        )
 
     def _gate(self, service: Service) -> Gate:
         if service.name not in self._gates:
@@ -281,7 +297,7 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
     if fate is AttemptOutcome.FORBIDDEN_HOST:
         raise UserError(_forbidden_by_proxy(forbidden_host(error) or urlsplit(request.url).netloc)) from error
     if (system_error(error) or OSError()).errno in NO_HANDLE:
-        raise UserError(TOO_MANY_FILES) from error
+        raise UserError(too_many_files()) from error
     kind = Uncertain if fate is AttemptOutcome.UNKNOWN and not repeatable else Unavailable
     raise kind(
         f"no answer{_through(request.url)}: {text}", method=request.method, url=without_query(request.url)

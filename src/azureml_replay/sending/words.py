@@ -21,6 +21,11 @@ class Complaint(Protocol):
         """The sentence; empty where there is none."""
         ...
 
+    @property
+    def lasting(self) -> bool:
+        """True for a code by which the same will be refused for good, whatever the status says."""
+        ...
+
 
 class Words(Protocol):
     """The words of a kind of workspace."""

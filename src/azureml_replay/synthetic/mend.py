@@ -30,9 +30,9 @@ from azureml_replay.synthetic.expected import (
 )
 from azureml_replay.synthetic.found import Found
 from azureml_replay.synthetic.options import JOB, SENT
-from azureml_replay.synthetic.plan_digest import MENDABLE, as_laid
-from azureml_replay.synthetic.refused import JobRefusals, RefusedValue, RefusedValues, trimmed
-from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, LaidFile
+from azureml_replay.synthetic.plan_digest import as_laid
+from azureml_replay.synthetic.refused import JobRefusals, RefusedValue, RefusedValues, known_refusals, trimmed
+from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, MENDABLE, LaidFile
 from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.tree.fit import fits_a_tag
 from azureml_replay.synthetic.tree.nodes import Node, Tree
@@ -156,17 +156,17 @@ def lacking(ledger: TargetLedger, tree: Tree, held: Found, job: str, refused: Ma
 
 def lacks(archive: Archive, ledger: TargetLedger, tree: Tree, choice: FileChoice, job: str) -> bool:
     """True where something is to be mended of a job, unless it was edited there since. Asks nobody."""
-    known = sent_texts(ledger, tree, job)
+    known, refused = sent_texts(ledger, tree, job), known_refusals(ledger, tree, job)
     for wanted in expected_of(tree):
         sent = known.get(wanted.source, {}).get(wanted.slot)
-        if sent is not None and _to_send(texts_wanted(wanted), sent, sent):
+        if sent is not None and _to_send(texts_wanted(wanted), sent, sent).keys() - refused[wanted.key].texts.keys():
             return True
     return any(_changed(archive, ledger, leaf, choice) for leaf in tree.leaves())
 
 
 def _changed(archive: Archive, ledger: TargetLedger, leaf: Node, choice: FileChoice) -> list[LaidFile]:
     """The `MENDABLE` files of a leaf that were sent with other content."""
-    files = [file for file in layout_of(archive, leaf, choice).files if file.to in MENDABLE]
+    files = [file for file in layout_of(archive, ledger, leaf, choice).files if file.to in MENDABLE]
     sent = {file.to: ledger.sent_file(leaf.source, file.to) for file in files}
     return [file for file in files if (known := sent[file.to]) is not None and known.md5 != file.md5]
 

@@ -72,8 +72,28 @@ def trees_of(
     for root in roots:
         wished = wish_of(ledger, root)
         shape = joined(wished, given) if wished and given else wished or given
-        if shape is not None:
+        if shape is not None and not archive.waited_for(root):
             yield tree_of(archive, root, shape), shape
+
+
+def waiting_units(archive: Archive, roots: Iterable[RunId]) -> Iterator[tuple[RunId, RunId]]:
+    """Roots of which nothing is planned yet, and a run that is to be extracted first: others stand below it.
+
+    Without it those would get jobs of their own, or stand elsewhere in the job.
+    """
+    for root in roots:
+        if above := archive.waited_for(root):
+            yield root, min(above)
+
+
+def former_roots(archive: Archive, ledger: TargetLedger) -> dict[RunId, list[RunId]]:
+    """Root -> runs of its unit for which jobs were put when they were roots themselves."""
+    found: dict[RunId, list[RunId]] = {}
+    for run in ledger.runs_with(RunItem.SHAPE):
+        unit = archive.unit_of(run)
+        if unit is not None and unit != run:
+            found.setdefault(unit, []).append(run)
+    return found
 
 
 def tree_of(archive: Archive, root: RunId, shape: Shape) -> Tree:

@@ -16,10 +16,9 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import Json, Location, RunId, StoredFile
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.fit import JOB_FILE
 from azureml_replay.synthetic.options import shape_of, tree_of
 from azureml_replay.synthetic.staging.documents import MADE_FOR_JOBS
-from azureml_replay.synthetic.staging.manifest import FILES_FILE, LaidFile, Layout, parameters
+from azureml_replay.synthetic.staging.manifest import MENDABLE, LaidFile, Layout, parameters
 from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 
@@ -27,8 +26,6 @@ PROPERTY = "azureml_replay_plan"
 """A property of jobs that synthetic replay submitted, with the digest in hex: every archive can read it there."""
 
 HALF = 16
-MENDABLE = frozenset({f"outputs/{JOB_FILE}", FILES_FILE})
-"""Files of ours that tell of the original's job, its tags too, and of those files."""
 
 
 @dataclass(slots=True)
@@ -44,8 +41,8 @@ class PlanDigest:
 
     def add(self, leaf: Node, laid: Layout) -> None:
         """The files of one leaf. Repeatable."""
-        ours = [_file(file) for file in laid.files if file.to in MADE_FOR_JOBS]
-        theirs = [_file(file) for file in laid.files if file.to not in MADE_FOR_JOBS]
+        ours = [file.told for file in laid.files if file.to in MADE_FOR_JOBS]
+        theirs = [file.told for file in laid.files if file.to not in MADE_FOR_JOBS]
         self.files[leaf.key] = _of(theirs).hex(), _of(ours).hex()
         mendable = [file for file in laid.files if file.to in MENDABLE]
         self.made[leaf.source] = {file.to: as_laid(file) for file in mendable}
@@ -71,17 +68,17 @@ class PlanDigest:
         return [*told, sorted(parameters(node.step).items()), points, self.files[node.key][0]]
 
 
-def planned(archive: Archive, tree: Tree, choice: FileChoice) -> PlanDigest:
+def planned(archive: Archive, ledger: TargetLedger, tree: Tree, choice: FileChoice) -> PlanDigest:
     """With every leaf of a tree."""
     told = PlanDigest(archive, tree)
     for leaf in tree.leaves():
-        told.add(leaf, layout_of(archive, leaf, choice))
+        told.add(leaf, layout_of(archive, ledger, leaf, choice))
     return told
 
 
-def plan_digest(archive: Archive, tree: Tree, choice: FileChoice) -> bytes:
+def plan_digest(archive: Archive, ledger: TargetLedger, tree: Tree, choice: FileChoice) -> bytes:
     """The digest of a tree."""
-    return planned(archive, tree, choice).digest()
+    return planned(archive, ledger, tree, choice).digest()
 
 
 def as_submitted(archive: Archive, ledger: TargetLedger, tree: Tree) -> bytes | None:
@@ -92,7 +89,7 @@ def as_submitted(archive: Archive, ledger: TargetLedger, tree: Tree) -> bytes | 
     receipt, shape = ledger.receipt(tree.root, RunItem.SHAPE), shape_of(ledger, tree.root)
     if receipt is None or shape is None:
         return None
-    return receipt.digest or plan_digest(archive, tree_of(archive, tree.root, shape), shape.files)
+    return receipt.digest or plan_digest(archive, ledger, tree_of(archive, tree.root, shape), shape.files)
 
 
 def is_same(before: bytes, now: bytes, *, theirs: bool) -> bool:
@@ -102,12 +99,6 @@ def is_same(before: bytes, now: bytes, *, theirs: bool) -> bool:
 
 def _below(node: Node, above: str) -> Sequence[tuple[Node, str]]:
     return [(node, above), *(pair for child in node.children for pair in _below(child, node.source))]
-
-
-def _file(file: LaidFile) -> Json:
-    if file.to in MENDABLE:
-        return [file.to]
-    return [file.to, file.size_bytes, file.md5.hex() if file.md5 else None]
 
 
 def as_laid(file: LaidFile) -> StoredFile:

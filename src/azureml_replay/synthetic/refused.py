@@ -12,26 +12,30 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from azureml_replay import json_text, redact
+from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.model import Json, Location, Omission, Row, Run, RunId
+from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.refused import refused_by
 from azureml_replay.synthetic.expected import DISPLAY_NAME, ExpectedRun, expected_of, texts_of, texts_wanted
 from azureml_replay.synthetic.found import Found
-from azureml_replay.synthetic.options import JOB, REFUSED
+from azureml_replay.synthetic.options import JOB, REFUSED, jobs_put
 from azureml_replay.synthetic.staging.batches import TICKS_PER_MS
 from azureml_replay.synthetic.staging.manifest import DESCRIPTION_TAG, PARENT_REPORT, REFUSED_REPORT, parameters
+from azureml_replay.synthetic.staging.not_staged import note_told
+from azureml_replay.synthetic.staging.stage import layout_of
 from azureml_replay.synthetic.step.points import PROGRESS, StepProgress
-from azureml_replay.synthetic.tree.nodes import SELF, Tree
+from azureml_replay.synthetic.tree.nodes import SELF, Node, Tree, originals
 from azureml_replay.workspace.target import Target
 
 MOST_BYTES = 4_000_000
 """Of a report: a step names a thousand points, and a run has 250 other values at most."""
 NOT_NAMED = "its words are not kept"
 _LONGEST_WORDS = 500
-_KINDS = frozenset({"parameter", "tag", "property", "text", "metric", "points"})
+_KINDS = frozenset({"parameter", "tag", "property", "text", "metric", "points", "file"})
 _TAG, _DESCRIPTION = "tag ", "description"
 
 _Point = tuple[int, int, str]
@@ -43,7 +47,8 @@ class RefusedValue:
     """One value that a run was refused."""
 
     kind: str
-    """`parameter`, `tag`, `property`, `text` (`description`, `display name`), `metric` (a point), `points` (some)."""
+    """`parameter`, `tag`, `property`, `text` (`description`, `display name`), `metric` (a point), `points` (some), or
+    `file`, the name being its place in the job."""
     name: str
     words: str
     point: _Point | None = None
@@ -69,7 +74,7 @@ class RefusedValues:
         """The run as it should be, without what was refused and is not there; and that. Points aside."""
         if not self.values:
             return wanted, []
-        ours, theirs, texts = texts_wanted(wanted), texts_of(run), self._texts()
+        ours, theirs, texts = texts_wanted(wanted), texts_of(run), self.texts
         lost = {name: words for name, words in texts.items() if name in ours and _is_lost(name, ours, theirs)}
         left = {name: words for name, words in self.named("parameter").items() if name not in run.parameters}
         step = wanted.step
@@ -90,7 +95,9 @@ class RefusedValues:
         )
         return trimmed, [omission_of(wanted, name, words) for name, words in whole.items()]
 
-    def _texts(self) -> dict[str, str]:
+    @property
+    def texts(self) -> dict[str, str]:
+        """Name, as `texts_wanted` gives it, -> words of the texts that were refused."""
         tags = self.named("tag")
         described = {_DESCRIPTION: tags.pop(DESCRIPTION_TAG)} if DESCRIPTION_TAG in tags else {}
         return {**{_TAG + name: words for name, words in tags.items()}, **described, **self.named("text")}
@@ -148,23 +155,37 @@ def omission_of(wanted: ExpectedRun, what: str, words: str) -> Omission:
 class JobRefusals:
     """Knows what the runs of jobs were refused."""
 
+    archive: Archive
     ledger: TargetLedger
     target: Target
     told: list[tuple[RunId, str]] = field(default_factory=list)
     """Original and value, of what became known now."""
 
-    async def learn(self, tree: Tree, held: Found, job: str) -> dict[str, RefusedValues]:
-        """Key of each run that was found -> what it was refused. Asks the target once. Raises Unavailable, Rejected."""
-        known: Mapping[RunId, Any] = self.ledger.carried(_originals(tree), Way.JOB)
-        found: dict[str, RefusedValues] = {}
+    async def learn(self, tree: Tree, held: Found, job: str, choice: FileChoice) -> dict[str, RefusedValues]:
+        """Key of each run that was found -> what it was refused. Asks the target once. Raises Unavailable, Rejected.
+
+        Which files storage took not is known of this archive's jobs; steps of another one's tell it.
+        """
+        known: Mapping[RunId, Any] = self.ledger.carried(originals(tree), Way.JOB)
+        theirs, found = RunId(job) not in jobs_put(self.ledger, tree.root), dict[str, RefusedValues]()
         for wanted in expected_of(tree):
             run = held.runs.get(wanted.key)
             kept = _kept(known.get(wanted.source), job, wanted.slot)
-            if run is not None and kept is None and _lacks(wanted, run):
-                kept = _counted([*await self._report(wanted, run, held)], run)
+            if run is not None and kept is None and (theirs or _lacks(wanted, run)):
+                told = [*await self._report(wanted, run, held)]
+                if theirs and wanted.leaf is not None:
+                    self._keep_files(wanted.leaf, choice, told)
+                kept = _counted([one for one in told if one.kind != "file"], run)
                 self.keep(wanted, job, kept)
             found[wanted.key] = RefusedValues(kept or ())
         return found
+
+    def _keep_files(self, leaf: Node, choice: FileChoice, told: Sequence[RefusedValue]) -> None:
+        """Of the files that a job says it did not get those that are planned."""
+        words = {one.name: one.words for one in told if one.kind == "file"}
+        if words:
+            laid = layout_of(self.archive, self.ledger, leaf, choice)
+            self.told += [(leaf.source, f"file {to}") for to in note_told(self.ledger, leaf.source, laid, words)]
 
     def keep(self, wanted: ExpectedRun, job: str, values: Sequence[RefusedValue]) -> None:
         """Note what more a run was refused; nothing counts as compared any more. Repeatable."""
@@ -211,8 +232,11 @@ def trimmed(tree: Tree, held: Found, refused: Mapping[str, RefusedValues]) -> It
         yield wanted if run is None else refused.get(wanted.key, RefusedValues()).without(wanted, run)[0]
 
 
-def _originals(tree: Tree) -> list[RunId]:
-    return list(dict.fromkeys([tree.root, *(node.source for node in tree.walk())]))
+def known_refusals(ledger: TargetLedger, tree: Tree, job: str) -> dict[str, RefusedValues]:
+    """Key of each run of a job -> what of it is known to be refused. Asks nobody."""
+    known: Mapping[RunId, Any] = ledger.carried(originals(tree), Way.JOB)
+    wanted = list(expected_of(tree))
+    return {one.key: RefusedValues(_kept(known.get(one.source), job, one.slot) or ()) for one in wanted}
 
 
 def _is_lost(name: str, ours: Mapping[str, str], theirs: Mapping[str, str]) -> bool:

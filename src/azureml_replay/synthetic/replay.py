@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
 from azureml_replay.errors import ServiceError, UserError, noted
@@ -26,7 +27,14 @@ from azureml_replay.synthetic.expected import expected_of
 from azureml_replay.synthetic.foreseen import plan_changed
 from azureml_replay.synthetic.found import found
 from azureml_replay.synthetic.mend import Mender, lacking
-from azureml_replay.synthetic.options import Shape, SyntheticReplayOptions, job_of, planned_trees
+from azureml_replay.synthetic.options import (
+    Shape,
+    SyntheticReplayOptions,
+    former_roots,
+    job_of,
+    planned_trees,
+    waiting_units,
+)
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.refused import JobRefusals, RefusedValue
 from azureml_replay.synthetic.staging.stage import Stage, clear
@@ -44,6 +52,7 @@ from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Outcome, Target
 
+TO_EXTRACT = "run {} of its job is not extracted, and others stand below it: extract again to continue"
 SUBMITTED_AT_ONCE = 8
 """At most: ARM refills ten writes a second and principal."""
 
@@ -115,19 +124,21 @@ async def _replay(
     archive.put_studio(target.ref, target.studio)
     ledger, submitter = archive.ledger(target.ref), target.submitter
     place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
-    stage = Stage(archive, Supply(archive, source), submitter, progress)
+    stage = Stage(archive, ledger, Supply(archive, source), submitter, progress)
     graphs = Graphs(ledger, submitter)
-    refusals = JobRefusals(ledger, target)
+    refusals = JobRefusals(archive, ledger, target)
     submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress, told, refusals)
     running = _Running(archive, ledger, target, stage, submitting, progress, refusals)
     if options.resubmit:
         submitting.anew = running.to_resubmit(selection, options.shape)
     running.expect(planned_units(archive, selection))
+    running.fail_waiting(planned_units(archive, selection))
     await for_each(running.trees(selection, options.shape), running.submit, min(width, SUBMITTED_AT_ONCE))
     if not options.wait:
         return running.result(None)
     await wait(submitter, dict(running.jobs), ended=running.ended, width=width, progress=progress)
-    running.check = JobCheck(_proof(archive, ledger, selection), target, running.refusals)
+    proof = _proof(archive, ledger, selection)
+    running.check = JobCheck(proof, target, running.refusals, former=former_roots(archive, ledger))
     await for_each(running.trees(selection, options.shape), running.settle, width)
     await for_each(sorted(running.check.standing), running.show_home, min(width, SUBMITTED_AT_ONCE))
     await running.check.verify_homes(width)
@@ -177,6 +188,11 @@ class _Running:
         lacking = sum(root in self.submitting.anew or job_of(self.ledger, root) is None for root in roots)
         if lacking:
             self.progress.expect("jobs submitted", lacking)
+
+    def fail_waiting(self, roots: Iterable[RunId]) -> None:
+        """Of these nothing is submitted, and a job that stands is left as it is, until the archive is complete."""
+        for root, above in waiting_units(self.archive, roots):
+            self._fail(root, TO_EXTRACT.format(above))
 
     def trees(self, selection: Selection, shape: Shape) -> Iterator[tuple[Tree, Shape]]:
         return planned_trees(self.archive, self.ledger, selection, shape)
@@ -240,9 +256,10 @@ class _Running:
         job = self.jobs.get(tree.root)
         try:
             if job is not None and self.endings[tree.root] == "Completed":
-                await self._complete(tree, RunId(job))
+                await self._complete(tree, RunId(job), shape)
                 for old in self.older[tree.root]:
                     await self._hide(old, hidden=True)
+                await self._hide_former(tree, shape)
             differing = await self._check(tree, shape, job)
             if job is not None and not differing:
                 await clear(self.archive, self.target.submitter, tree.root)
@@ -254,6 +271,17 @@ class _Running:
             why = f"job {job} ended {self.endings[tree.root]}: its steps tell why in outputs/replay/refused.json"
             self._fail(tree.root, why)
 
+    async def _hide_former(self, tree: Tree, shape: Shape) -> None:
+        """Jobs of runs that were roots when these were put: the job is complete in which a step stands for each."""
+        former = await self.check.of_former(tree.root)
+        if not any(former.values()) or plan_changed(self.archive, self.ledger, tree, shape):
+            return
+        for run, jobs in former.items():
+            self.ledger.mark(run, [RunItem.JOB_UNDONE], State.SENDING)
+            for job in jobs:
+                await self._hide(job.id, hidden=True)
+            self.ledger.mark(run, [RunItem.JOB_UNDONE], State.SENT)
+
     async def _check(self, tree: Tree, shape: Shape, job: str | None) -> int:
         """The number of findings, once files of ours that tell of the original say what they should."""
         differing = await self.check.check(tree, job, shape)
@@ -264,20 +292,21 @@ class _Running:
             return differing
         return await self.check.check(tree, job, shape)
 
-    async def _complete(self, tree: Tree, job: RunId) -> None:
+    async def _complete(self, tree: Tree, job: RunId, shape: Shape) -> None:
         """What changed since it was sent, and the parents' values.
 
         Those are appended, so what lacks is found out while nobody else can write it.
         """
         held, looking = await found(self.target, tree, job), Parents(self.archive, self.target, only_look=True)
-        refused = await self.refusals.learn(tree, held, job)
+        refused = await self.refusals.learn(tree, held, job, shape.files)
         writes = lacking(self.ledger, tree, held, job, refused).updates
         if not is_held(self.target) and (writes or await looking.complete(tree, held, refused)):
             await hold(self.target)
             held = await found(self.target, tree, job)
         mended = await self._mender.texts(tree, held, job, refused)
         if mended:
-            held, refused = await found(self.target, tree, job), await self.refusals.learn(tree, held, job)
+            held = await found(self.target, tree, job)
+            refused = await self.refusals.learn(tree, held, job, shape.files)
         self.mended += mended
         parents = Parents(self.archive, self.target)
         self.parents += await parents.complete(tree, held, refused)
@@ -309,5 +338,5 @@ class _Running:
             mended=self.mended,
             changed=len(self.check.changed) if verdict else 0,
             starts=sum(self.check.changed.values()) if verdict else 0,
-            refused=tuple(self.refusals.told),
+            refused=(*self.stage.refused, *self.refusals.told),
         )

@@ -42,10 +42,13 @@ class JobStrangers:
 
     async def in_job(self, root: RunId, name: RunId) -> tuple[list[RunId], list[str]]:
         """The runs below a job that it made itself, the lowest first; and what is there that it did not make or log."""
-        tree, shape = next(trees_of(self.archive, self.ledger, [root], None), (None, None))
+        roots = [root] if self.archive.unit_of(root) == root else []  # it may have got a parent since
+        tree, shape = next(trees_of(self.archive, self.ledger, roots, None), (None, None))
         if tree is None or shape is None:
             return [], [UNKNOWN_JOB]
-        check = JobCheck(Proof(self.archive, self.ledger, 0), self.target, JobRefusals(self.ledger, self.target))
+        check = JobCheck(
+            Proof(self.archive, self.ledger, 0), self.target, JobRefusals(self.archive, self.ledger, self.target)
+        )
         held, findings = await check.look(tree, name, shape)
         as_sent = set(self._as_sent(tree, held, name))
         strange = [

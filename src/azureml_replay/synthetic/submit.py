@@ -34,6 +34,18 @@ from azureml_replay.workspace.target import Refused
 Told: TypeAlias = "Callable[[RunId, RunId], None]"
 """Called with a root run and the name of its job."""
 ENDED_BADLY = frozenset({"Failed", "Canceled"})
+CONFLICT = 409
+"""The status with which a name is refused that nobody has: that of a deleted job, in the sandbox."""
+NAMES_AT_ONCE = 10
+"""Names of one job that are tried in one call before the refusal is taken for one of another kind."""
+
+
+class NameGone(Exception):
+    """Raised where a name is refused though the workspace has no job of it: `refusal` has the service's words."""
+
+    def __init__(self, refusal: Rejected) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +88,45 @@ class Submit:
     async def job_of(self, tree: Tree, shape: Shape) -> SubmittedJob:
         """Submit the tree's job unless it is there. Repeatable. Raises Unavailable, Rejected.
 
-        A job that failed or was canceled is submitted anew under another name: the service keeps the old one.
+        A job that failed or was canceled is submitted anew under another name: the service keeps the old one. So is one
+        that was deleted, by whomever, where the service takes its name never again.
         """
+        gone: list[str] = []
         while True:
             held = is_held(self.submitter)
-            there = await self._look(tree)
+            there = await self._look(tree, gone)
             names = [RunId(one.name) for one in there.ours]
             if there.ours and self._stays(tree, shape, there.ours[-1]):
+                self._void(tree, gone)
                 self._note(tree, shape, there.ours[-1])
                 return SubmittedJob(names[-1], tuple(names[:-1]))
             if held and there.free is not None:
-                await self._submit(tree, shape, there.free)
-                return SubmittedJob(RunId(there.free), tuple(names))
+                if await self._submit_as(there.free, tree, shape, gone):
+                    self._void(tree, gone)
+                    return SubmittedJob(RunId(there.free), tuple(names))
+                continue
             await hold(self.submitter)  # and look again: somebody else might have put it until then
 
-    async def _look(self, tree: Tree) -> _There:
+    async def _submit_as(self, name: str, tree: Tree, shape: Shape, gone: list[str]) -> bool:
+        """False for a name that is gone, which is added to those."""
+        try:
+            await self._submit(tree, shape, name)
+        except NameGone as error:
+            gone.append(name)
+            if len(gone) == NAMES_AT_ONCE:
+                raise error.refusal from error
+            return False
+        return True
+
+    def _void(self, tree: Tree, gone: Collection[str]) -> None:
+        """Only once a later name was taken it is sure that the refusal was about these."""
+        if gone:
+            self.ledger.void_names(tree.root, gone)
+
+    async def _look(self, tree: Tree, refused: Collection[str]) -> _There:
         """Name by name. The first that stands is the newest, unless it was archived or the ledger has a later one."""
-        put, ours = set(jobs_put(self.ledger, tree.root)), list[JobState]()
-        gone = frozenset(self.ledger.names_gone(tree.root))
+        gone = frozenset([*self.ledger.names_gone(tree.root), *refused])
+        put, ours = set(jobs_put(self.ledger, tree.root)) - gone, list[JobState]()
         for name in names(tree):
             if name in gone:
                 continue  # the service may take the name of a deleted job never again
@@ -112,7 +145,7 @@ class Submit:
         if tree.root not in self.anew or found.status not in TERMINAL:
             return True
         theirs = RunId(found.name) not in jobs_put(self.ledger, tree.root)
-        return is_same(plan_of(found) or b"", plan_digest(self.archive, tree, shape.files), theirs=theirs)
+        return is_same(plan_of(found) or b"", plan_digest(self.archive, self.ledger, tree, shape.files), theirs=theirs)
 
     def _note(self, tree: Tree, shape: Shape, found: JobState) -> None:
         """That a job stands, which another archive may have put; it says itself with which plan."""
@@ -139,7 +172,7 @@ class Submit:
             remember(self.ledger, tree.root, shape)
         carry(self.ledger, tree, shape, name, sending=True)
         await self.stage.fill(tree, shape.files)
-        told = planned(self.archive, tree, shape.files)  # as staged: a file may have changed at the source
+        told = planned(self.archive, self.ledger, tree, shape.files)  # as staged: a file may have changed at the source
         plan = told.digest()
         for run, files in told.made.items():
             self.ledger.put_sent_files(run, files)
@@ -169,7 +202,7 @@ class Submit:
         raise refused.error()
 
     async def _put_tree(self, tree: Tree, name: str, plan: bytes) -> Refused | None:
-        """None, or the refusal where what was sent is to blame. Raises Unavailable, Rejected for other reasons.
+        """None, or the refusal where what was sent is to blame. Raises NameGone, Unavailable, Rejected for others.
 
         Asks again after a lost answer: a PUT on a taken name is an update.
         """
@@ -185,6 +218,8 @@ class Submit:
             if await self.submitter.job(name) is None:
                 raise
         except Rejected as error:
+            if error.status == CONFLICT and await self.submitter.job(name) is None:
+                raise NameGone(error) from error
             refused = Refused.of(error)
             if not refused.of_item:
                 raise

@@ -24,7 +24,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.expected import ExpectedRun, as_kept, differences, expected_of
 from azureml_replay.synthetic.found import Found, found
 from azureml_replay.synthetic.mend import gone, sent_texts
-from azureml_replay.synthetic.options import Shape, job_of, jobs_put, trees_of
+from azureml_replay.synthetic.options import Shape, former_roots, job_of, jobs_put, trees_of
 from azureml_replay.synthetic.plan_digest import PlanDigest, as_laid, as_submitted, is_same
 from azureml_replay.synthetic.refused import JobRefusals, RefusedRows, RefusedValues, omission_of
 from azureml_replay.synthetic.staging.documents import MADE_FOR_JOBS
@@ -54,8 +54,9 @@ async def verify_jobs(
     Writes to the archive of `proof` only. Where the bytes of files are looked at and storage told no MD5, those of the
     archive or of the `source` are read too. Raises Unavailable, Rejected, IntegrityError.
     """
-    refusals = JobRefusals(proof.ledger, target)
-    check = JobCheck(proof, target, refusals, Supply(proof.archive, source) if proof.deep else None)
+    refusals = JobRefusals(proof.archive, proof.ledger, target)
+    deep = Supply(proof.archive, source) if proof.deep else None
+    check = JobCheck(proof, target, refusals, deep, former_roots(proof.archive, proof.ledger))
 
     async def one(planned: tuple[Tree, Shape]) -> None:
         job = job_of(proof.ledger, planned[0].root)
@@ -90,6 +91,8 @@ class JobCheck:
     refusals: JobRefusals
     deep: Supply | None = None
     """Given: read every byte, the archive's or the source's too where storage told no MD5."""
+    former: Mapping[RunId, Sequence[RunId]] = field(default_factory=dict)
+    """As `former_roots` gives them: no job that was put for one may be seen beside its root's."""
     changed: dict[RunId, int] = field(default_factory=dict)
     """Root runs whose job was submitted with another plan -> container starts that it takes to submit it anew."""
     standing: dict[str, dict[RunId, str]] = field(default_factory=dict)
@@ -116,13 +119,16 @@ class JobCheck:
 
     async def _twice(self, home: Experiment, jobs: Mapping[RunId, str]) -> AsyncIterator[Finding]:
         """Jobs beside those that stand for a run: others that do, and copies, which take what the job says along."""
+        stand = set(jobs.values())
         async for page in self.target.runs(home):
             for run in page:
                 root = lineage.origin(run)
-                if root is None or root not in jobs or run.hidden or run.parent or run.id == jobs[root]:
+                if root is None or run.hidden or run.parent or run.id in stand:
                     continue
+                unit = root if root in jobs else self.archive.unit_of(root)
                 put = jobs_put(self.proof.ledger, root)
-                if run.id not in put and (words := self._beside(run, root, {*put, jobs[root]})):
+                standing = {*put, jobs[root]} if root in jobs else {*put}
+                if unit in jobs and run.id not in put and (words := self._beside(run, root, standing)):
                     yield Finding(RunId(""), f"job {run.id}", "extra", "", words)
 
     def _beside(self, run: Run, root: RunId, jobs: Collection[str]) -> str | None:
@@ -141,6 +147,12 @@ class JobCheck:
         for planned in expected_of(tree):
             self._remember(planned, held.runs.get(planned.key))
         gathered = await self._compared(tree, held, job, shape)
+        beside = [
+            Finding(tree.root, f"job {one.id}", "extra", "", f"stands for {run} too")
+            for run, jobs in (await self.of_former(tree.root)).items()
+            for one in jobs
+        ]
+        gathered[tree.root].add(Aspect.CHILDREN, Looked(beside))
         for original, one in gathered.items():
             self.proof.record(Topic(Way.JOB, original), one.outcomes, one.omissions)
         return sum(len(outcome.findings) for one in gathered.values() for outcome in one.outcomes.values())
@@ -160,12 +172,16 @@ class JobCheck:
         for omission in tree.all_omissions():
             gathered[omission.run].omissions.append(omission)
         plan, sent = PlanDigest(self.archive, tree), sent_texts(self.proof.ledger, tree, job or "")
-        refused = await self.refusals.learn(tree, held, job) if job is not None else {}
+        refused = await self.refusals.learn(tree, held, job, shape.files) if job is not None else {}
         for planned in expected_of(tree):
             run, values = held.runs.get(planned.key), refused.get(planned.key, RefusedValues())
             wanted, lost = values.without(planned, run) if run is not None else (planned, [])
             gathered[wanted.source].omissions += lost
-            laid = layout_of(self.archive, wanted.leaf, shape.files) if wanted.leaf is not None else None
+            laid = (
+                layout_of(self.archive, self.proof.ledger, wanted.leaf, shape.files)
+                if wanted.leaf is not None
+                else None
+            )
             compared = _without_made(laid) if laid is not None and theirs else laid
             await self._gather(wanted, values, held, compared, gathered[wanted.source], theirs=theirs)
             if run is not None:
@@ -179,6 +195,15 @@ class JobCheck:
         extra = [Finding(tree.root, f"run {run.id}", "extra", "", _told(run)) for run in held.extra]
         gathered[tree.root].add(Aspect.CHILDREN, Looked(extra))
         return gathered
+
+    async def of_former(self, root: RunId) -> Mapping[RunId, Sequence[Run]]:
+        """Run -> jobs that stand for it beside its root's: they were put while it was a root, and people see them."""
+        found: dict[RunId, list[Run]] = {}
+        for run in self.former.get(root, ()):
+            details = await self.target.details(jobs_put(self.proof.ledger, run))
+            runs = [one.run for one in details.values() if not one.run.hidden]
+            found[run] = [one for one in runs if lineage.is_our_job(one, self.archive.source, run)]
+        return found
 
     def _changed(self, tree: Tree, plan: bytes, *, theirs: bool) -> list[Finding]:
         before = as_submitted(self.archive, self.proof.ledger, tree)

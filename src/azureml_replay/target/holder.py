@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from azureml_replay.archive.lock import take
+from azureml_replay.disk.handles import temporary_folder
 from azureml_replay.errors import UserError
 from azureml_replay.workspace.lease import LeaseHolder
 
@@ -69,7 +69,7 @@ def _is_free(file: Path) -> bool:
 def _folder() -> Path:
     """Of this user, on a disk of this machine: a lock on a shared disk may tell nothing of other machines."""
     user = str(os.getuid()) if hasattr(os, "getuid") else _user()
-    folder = Path(tempfile.gettempdir()) / f"azureml-replay-{user}"
+    folder = temporary_folder() / f"azureml-replay-{user}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if hasattr(os, "getuid") and (folder.is_symlink() or folder.stat().st_uid != os.getuid()):
         raise UserError(f"{folder} belongs to somebody else: remove it, or set TMPDIR to a folder of your own")

@@ -10,13 +10,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from azureml_replay.archive.cells import read_back
+from azureml_replay.archive.items import ExperimentItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import Instant
 from azureml_replay.model import Json, Run, RunForm, RunId
+from azureml_replay.planning.experiments import OWNER
 from azureml_replay.target.doubtful import NULLS
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
-from azureml_replay.workspace.limits import DOCUMENTED, Limits
 from azureml_replay.workspace.profile import WriteRoute
+from azureml_replay.workspace.tried import Trait
 
 EXPERIMENT = OWN_EXPERIMENT
 VITAL = ("id", "status", "points", "files")
@@ -60,7 +62,16 @@ class Probe:
     type_kept: bool | None = None
     """True where it lets a client end runs that keep their type; None where nobody tried."""
     lifted: Mapping[str, int] = field(default_factory=dict)
-    """Name in `Limits` -> how much the target took beyond the documented limit (only `doctor` tries)."""
+    """Name in `Limits` -> how much the target took beyond the documented limit."""
+    server: str | None = None
+    """The version of a plain MLflow server, empty where it says none; None for other targets."""
+    traits: frozenset[Trait] = frozenset()
+    """What that server does and others do not."""
+
+    @property
+    def knows_all(self) -> bool:
+        """False where an older version made it, which did not look at all that counts."""
+        return self.server is not None or None not in (self.settles, self.created_at_start)
 
     @property
     def vital(self) -> tuple[str, ...]:
@@ -68,12 +79,7 @@ class Probe:
         needed = VITAL if self.route is WriteRoute.HISTORY else (*VITAL, "tags")
         return tuple(name for name in needed if name in self.lost)
 
-    @property
-    def limits(self) -> Limits:
-        """The limits of a run of this target."""
-        return replace(DOCUMENTED, **self.lifted)
-
-    def to_json(self) -> Json:
+    def to_json(self) -> dict[str, Json]:
         """The probe as the archive keeps it."""
         return {
             "run": self.run,
@@ -89,6 +95,7 @@ class Probe:
             "type_kept": self.type_kept,
             "oldest": {name: str(moment) for name, moment in self.oldest.items()},
             "lifted": dict(self.lifted),
+            **({} if self.server is None else {"server": self.server, "traits": sorted(self.traits)}),
         }
 
     @classmethod
@@ -109,16 +116,42 @@ class Probe:
             type_kept=document.get("type_kept"),
             oldest={_FIELDS[name]: Instant.parse(told) for name, told in document.get("oldest", {}).items()},
             lifted=document.get("lifted", {}),
+            server=document.get("server"),
+            traits=frozenset(map(Trait, document.get("traits", ()))),
         )
 
+    def after(self, known: Probe | None) -> Probe:
+        """The probe in the place of an earlier one.
 
-def known_probe(ledger: TargetLedger) -> Probe | None:
-    """The probe that an earlier replay or `doctor` made, None where there is none."""
+        What the target held before our first write stays what it was then: later names may be ours.
+        """
+        return self if known is None else replace(self, experiments=known.experiments, made=known.made)
+
+
+_OTHER = "other"
+"""The key, in the document of a probe, of one by the other route."""
+
+
+def known_probe(ledger: TargetLedger, route: WriteRoute | None = None) -> Probe | None:
+    """The probe that an earlier replay or `doctor` made, None where there is none.
+
+    Without a `route` it is that of the one by which new runs go; what is known by another one stands beside it.
+    """
     known = ledger.probe()
-    if known is None:
+    if not isinstance(known, dict):
         return None
     with read_back(f"what {ledger.target} was seen to keep"):
-        return Probe.from_json(known)
+        probe = Probe.from_json(known)
+        if route in (None, probe.route):
+            return probe
+        return Probe.from_json(known[_OTHER]).after(probe) if _OTHER in known else None
+
+
+def keep_probe(ledger: TargetLedger, probe: Probe) -> None:
+    """Keep what was seen, beside what is known by the other route; new runs go by this one from now on. Repeatable."""
+    other = known_probe(ledger, probe.route.other)
+    document: dict[str, Json] = {**probe.to_json(), **({_OTHER: other.to_json()} if other else {})}
+    ledger.put_probe(document)
 
 
 def note_made(ledger: TargetLedger, names: Collection[str]) -> None:
@@ -127,23 +160,32 @@ def note_made(ledger: TargetLedger, names: Collection[str]) -> None:
 
 
 def note_experiments(ledger: TargetLedger, *, own: Collection[str], made: Collection[str]) -> None:
-    """Note experiments that the target has of its own, and such as a replay made. Repeatable."""
+    """Note experiments that the target has of its own, and such as a replay made, which are so no more. Repeatable."""
     probe = known_probe(ledger)
-    if probe is None or (set(own) <= set(probe.experiments) and set(made) <= set(probe.made)):
+    if probe is None or (set(own) <= set(probe.experiments) and set(made) <= set(probe.made) - set(probe.experiments)):
         return
     more = replace(
         probe,
-        experiments=tuple(sorted({*probe.experiments, *own})),
+        experiments=tuple(sorted({*probe.experiments, *own} - set(made))),
         made=tuple(sorted({*probe.made, *made})),
     )
-    ledger.put_probe(more.to_json())
+    keep_probe(ledger, more)
+
+
+def forget_experiments(ledger: TargetLedger, gone: Collection[str]) -> None:
+    """Note that experiments that the target had of its own are not there any more: a replay makes them. Repeatable."""
+    probe = known_probe(ledger)
+    if probe is None or not (theirs := set(probe.experiments) & set(gone)):
+        return
+    ledger.forget(OWNER, [ExperimentItem(name) for name in theirs])
+    keep_probe(ledger, replace(probe, experiments=tuple(sorted(set(probe.experiments) - theirs))))
 
 
 def note_unsettled(ledger: TargetLedger) -> None:
     """Note that the target has no `append_settled` any more: nobody asks for it again. Repeatable."""
     probe = known_probe(ledger)
     if probe is not None and probe.settles is not False:
-        ledger.put_probe(replace(probe, settles=False).to_json())
+        keep_probe(ledger, replace(probe, settles=False))
 
 
 assert set(OPTIONAL) <= {field.name for field in fields(Run)}  # noqa: S101 - a name misspelt would be a check that can't fail

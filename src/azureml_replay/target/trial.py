@@ -9,38 +9,43 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import IdsRefused, Rejected, StatusManaged, UserError
-from azureml_replay.model import RunForm
+from azureml_replay.model import Experiment, RunForm
 from azureml_replay.planning.lineage import made_experiment, source_mark
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
-from azureml_replay.target.probe import Probe, known_probe
+from azureml_replay.target.probe import Probe, keep_probe, known_probe
 from azureml_replay.target.throw_away import ThrowAway, throw_away_run
 from azureml_replay.terminal.hints import hint
 from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.place import Place
-from azureml_replay.workspace.profile import WriteRoute
+from azureml_replay.workspace.profile import WriteRoute, of_kind
 from azureml_replay.workspace.target import Target
+from azureml_replay.workspace.tried import Tried, TriesItself
 
 
 async def probed(
-    archive: Archive, target: Target, *, keep_run_type: bool = False, route: WriteRoute | None = None
+    archive: Archive,
+    target: Target,
+    *,
+    keep_run_type: bool = False,
+    route: WriteRoute | None = None,
+    anew: bool = False,
 ) -> Probe:
     """The target's probe: from the archive, or made now. Raises UserError where the target can't be replayed into.
 
     `keep_run_type`: whether runs may keep their type is tried too. `route` is to be taken whatever the target keeps by
-    another one; raises UserError where runs went by that already.
+    another one, from now on: what was known by that stays beside it. `anew`: a probe of an older version is made again,
+    by the same route.
     """
     ledger = archive.ledger(target.ref)
     known = known_probe(ledger)
-    probe = known
-    if known is not None and route not in (None, known.route):
-        refuse_bound(ledger)
-        probe = None
+    probe = known_probe(ledger, route)
     if probe is None:
-        probe = await _tried(archive, target, route)
-        if known is not None:  # what the target held before our first write stays what it was then
-            probe = replace(probe, experiments=known.experiments, made=known.made)
-        if not probe.vital:  # otherwise the next call tries again: the loss may have been passing
-            ledger.put_probe(probe.to_json())
+        probe = (await _tried(archive, target, route)).after(known)
+    elif anew and not probe.knows_all:
+        now = (await _tried(archive, target, probe.route)).after(known)
+        probe = replace(now, lifted=probe.lifted, type_kept=probe.type_kept)
+    if probe != known and not probe.vital:  # otherwise the next call tries again: the loss may have been passing
+        keep_probe(ledger, probe)
     if probe.vital:
         raise UserError(
             f"{target.ref} does not keep what direct replay needs ({', '.join(probe.vital)}), "
@@ -50,7 +55,7 @@ async def probed(
     if keep_run_type and probe.type_kept is None and probe.route is WriteRoute.HISTORY:
         refused = await forms_refused(target, [RunForm.KEPT])
         probe = replace(probe, type_kept=not refused)
-        ledger.put_probe(probe.to_json())
+        keep_probe(ledger, probe)
     return probe
 
 
@@ -60,29 +65,18 @@ def bound_route(ledger: TargetLedger) -> WriteRoute | None:
     return probe.route if probe is not None and ledger.runs_with(RunItem.CREATE) else None
 
 
-def refuse_bound(ledger: TargetLedger) -> None:
-    """Raise UserError where runs of the archive went into the target: they went by another route than is wanted now."""
-    route = bound_route(ledger)
-    if route is not None:
-        raise UserError(
-            f"runs of archive {ledger.folder} went into {ledger.target} by --write-route {route}, and a target keeps "
-            f"its route: leave the option out, or extract into another archive"
-        )
-
-
 async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> Probe:
     """Write throw-away runs by each route until one does, read them back, compare. Raises UserError where none does."""
     planned = frozenset(one.name for one in archive.experiments())
     before = await experiments_held(target, archive.source, planned)
-    if await _made_there(archive, target, sorted(planned & {*before.own, *before.made})):
-        if route is WriteRoute.HISTORY:
-            raise UserError(
-                f"another archive of {archive.source} wrote into {target.ref} by --write-route mlflow: leave the "
-                "option out, or each run would be there twice"
-            )
+    held = [one for one in before.held if one.name in planned]
+    if route is None and not of_kind(target.ref).plain and await _made_there(archive, target, held):
         route = WriteRoute.MLFLOW
     try:
-        probe = await _by_best_route(target) if route is None else await _by_route(target, route)
+        if isinstance(target, TriesItself):
+            probe = probe_of(await target.try_out())
+        else:
+            probe = await _by_best_route(target) if route is None else await _by_route(target, route)
     except StatusManaged as error:
         jobs = hint("replay", archive.folder, "--target", target.ref, "--mode", "synthetic")
         raise UserError(
@@ -92,13 +86,27 @@ async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> 
     return replace(probe, experiments=before.own, made=before.made)
 
 
-async def _made_there(archive: Archive, target: Target, experiments: Sequence[str]) -> bool:
+async def _made_there(archive: Archive, target: Target, experiments: Sequence[Experiment]) -> bool:
     """True where a replay of another archive of the same source made runs under ids of the target's own."""
     mark = source_mark(archive.source)
     for experiment in experiments:
         if await target.tagged_runs(experiment, SOURCE_TAG, mark):
             return True
     return False
+
+
+def probe_of(tried: Tried) -> Probe:
+    """What a throw-away run of a kind of its own showed."""
+    return Probe(
+        run=tried.run,
+        lost=tried.lost,
+        experiments=(),
+        added=(),
+        route=WriteRoute.MLFLOW,
+        server=tried.server,
+        traits=tried.traits,
+        lifted=tried.lifted,
+    )
 
 
 async def _by_best_route(target: Target) -> Probe:
@@ -159,11 +167,13 @@ async def _thrown(thrown: ThrowAway) -> Probe:
 
 @dataclass(frozen=True, slots=True)
 class ExperimentsHeld:
-    """The names of a target's experiments."""
+    """A target's experiments."""
 
+    held: tuple[Experiment, ...]
     own: tuple[str, ...]
+    """Names."""
     made: tuple[str, ...]
-    """Those that say that a replay from the same source made them."""
+    """Names of those that say that a replay from the same source made them."""
 
 
 async def experiments_held(
@@ -175,4 +185,4 @@ async def experiments_held(
         found = await target.experiment(name)
         held |= {name: found} if found is not None else {}
     made = {name for name, one in held.items() if source is not None and made_experiment(one, source)}
-    return ExperimentsHeld(own=tuple(sorted(held.keys() - made)), made=tuple(sorted(made)))
+    return ExperimentsHeld(tuple(held.values()), tuple(sorted(held.keys() - made)), tuple(sorted(made)))

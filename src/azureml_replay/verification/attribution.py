@@ -14,7 +14,19 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.experiments import fates_of_experiment, kept_under, values_of
 from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import ACCEPTED, GONE_REASON, HIDDEN, RUN_TYPE, Fate, editable, fates
+from azureml_replay.comparison.three_way import (
+    ACCEPTED,
+    GONE_REASON,
+    HIDDEN,
+    NAMED_ONCE,
+    PARENT,
+    PLACED_ONCE,
+    PROPERTY,
+    RUN_TYPE,
+    Fate,
+    editable,
+    fates,
+)
 from azureml_replay.counting import counted
 from azureml_replay.model import Editable, Experiment, Finding, Omission, Run, RunId, StoredFile
 from azureml_replay.planning import lineage
@@ -42,19 +54,25 @@ class Attribution:
     edits: Mapping[str, Edit] = field(default_factory=dict)
     """Changes that are proven to be somebody's, as the target was seen to have what was sent; by `what`."""
 
+    once: Mapping[str, str] = field(default_factory=dict)
+    """What is there as it was sent, planned otherwise now, and written once -> why; by its finding."""
+
     @property
     def older(self) -> frozenset[str]:
         """What another archive's replay sent from an older state, by its findings: the next replay sends these."""
         return frozenset(what for what, fate in self.told.items() if fate is Fate.OLDER)
 
     def of(self, outcome: Looked) -> tuple[Looked, list[Omission], list[Edit]]:
-        """The outcome with its findings named by who made the change; what the run lost at the source since; edits."""
+        """The outcome with its findings named by who made the change; what is no finding but an omission; edits."""
         found: list[Finding] = []
         gone: list[Omission] = []
         edits: list[Edit] = []
         for finding in outcome.findings:
             if self.taken_back and _is_of_undo(finding):
                 found.append(replace(finding, kind=TAKEN_BACK))
+                continue
+            if finding.what in self.once:
+                gone.append(Omission(finding.run, finding.what, self.once[finding.what]))
                 continue
             fate = self._of_another(finding) if self.sent is None else self._fate(finding, self.sent)
             edit = self.edits.get(redact.text(finding.what)) if fate in _EDITS else None
@@ -107,7 +125,23 @@ def attribution(
         before = {path: ledger.sent_file(step.source, path) for path in of_files}
         of_file = Sides(*(_as_values({path: one.get(path) for path in of_files}) for one in (before, wanted, there)))
         edits = proven(ledger, step.source, {Aspect.FIELDS: sides, Aspect.FILES: of_file}, Topic(Way.RUN, step.source))
-    return Attribution(sent, told, planned, is_taken_back(actual), edits)
+    once = dict(_written_once(ledger, sent or {}, step.run, actual))
+    return Attribution(sent, told, planned, is_taken_back(actual), edits, once)
+
+
+def _written_once(ledger: TargetLedger, sent: Editable, wanted: Run, there: Run) -> Iterator[tuple[str, str]]:
+    """Names of findings about what no replay can change, and which is as one sent it; each with the reason.
+
+    As this archive knows it, or, of a property, with the id that the source itself gives to the run that it names.
+    """
+    if sent.get(PARENT) == (there.parent or ""):
+        yield PARENT, PLACED_ONCE
+    for one in wanted.references:
+        name, value, found = PROPERTY + one.key, wanted.properties.get(one.key), there.properties.get(one.key)
+        if one.kind != "property" or value is None or found is None or not value.startswith(one.before):
+            continue
+        if found in (sent.get(name), one.before + ledger.source_id(RunId(value.removeprefix(one.before)))):
+            yield shown(name), NAMED_ONCE
 
 
 def attribution_of_experiment(

@@ -15,14 +15,14 @@ from azureml_replay.archive.evidence import Aspect, Way, run_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.rows import series_name
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import ACCEPTED, LOST
+from azureml_replay.comparison.three_way import ACCEPTED, LOST, REMOVED
 from azureml_replay.model import Finding, Omission, RunId, Series
 from azureml_replay.planning.plan import Step, plan_units, some_units
 from azureml_replay.selection import Selection
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.judging import NOT_EXTRACTED, items
 from azureml_replay.verification.standing import Item, Part, Standing
-from azureml_replay.verification.wording import kind_of, sides_of, timed
+from azureml_replay.verification.wording import is_no_run, kind_of, sides_of, timed
 
 
 class Said(StrEnum):
@@ -124,7 +124,7 @@ class _Run:
         yield from (_omitted(one) for one in omissions if one.what != "run")
 
     def _whole(self, findings: Iterable[Finding]) -> Said:
-        if any(map(_is_no_run, findings)):
+        if any(map(is_no_run, findings)):
             return Said.MISSING
         if self.item.standing is Standing.EQUAL and self.item.accepted:
             return Said.ACCEPTED
@@ -132,7 +132,7 @@ class _Run:
 
     def _part(self, part: Part) -> Iterator[ItemLine]:
         found = {aspect: self.ledger.findings_of(part.subject, aspect) for aspect in Aspect}
-        if any(_is_no_run(one) for one in found[Aspect.FIELDS]):
+        if any(is_no_run(one) for one in found[Aspect.FIELDS]):
             yield from self._lacking(part)
             return
         for aspect, why in part.open.items():
@@ -198,11 +198,11 @@ _STANDINGS: Mapping[Standing, Said] = {
     Standing.LEFT: Said.OMITTED,
     Standing.NOT_COMPARED: Said.NOT_COMPARED,
 }
-_KINDS: Mapping[str, Said] = {"absent": Said.MISSING, LOST: Said.MISSING, "extra": Said.EXTRA, ACCEPTED: Said.ACCEPTED}
-
-
-def _is_no_run(finding: Finding) -> bool:
-    return finding.what == "run" and finding.kind == "absent"
+_KINDS: Mapping[str, Said] = {
+    **dict.fromkeys(("absent", LOST, REMOVED), Said.MISSING),
+    "extra": Said.EXTRA,
+    ACCEPTED: Said.ACCEPTED,
+}
 
 
 def _of_aspect(why: str, findings: Sequence[Finding]) -> Said:

@@ -12,7 +12,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.model import RunId
 from azureml_replay.planning.experiments import OWNER
-from azureml_replay.planning.plan import LEFT, is_left
+from azureml_replay.planning.plan import LEFT, TAKEN, is_left
 from azureml_replay.verification.standing import Item, Part, Standing, earliest
 
 NOT_EXTRACTED = "not extracted: extract again to continue"
@@ -119,6 +119,7 @@ class _Judge:
             reason=reason,
             findings=findings,
             accepted=accepted,
+            refused=worst.refused,
             counts=counts,
             parts=[one for part in parts for one in part.parts],
             read_at=earliest(part.read_at for part in parts),
@@ -128,7 +129,9 @@ class _Judge:
         subject = Topic(way, run.run)
         kept = run.kept.get(way) or Kept(subject, None, {})
         if isinstance(kept.carried, Mapping) and LEFT in kept.carried:
-            return Item(subject=subject, standing=Standing.LEFT, reason=str(kept.carried[LEFT]))
+            reason = str(kept.carried[LEFT])
+            refused = way is Way.RUN and reason != TAKEN
+            return Item(subject=subject, standing=Standing.LEFT, reason=reason, refused=refused)
         aspects = [Aspect.FIELDS, Aspect.POINTS, Aspect.FILES]
         if way is Way.JOB and run.run == run.unit:
             aspects.append(Aspect.CHILDREN)

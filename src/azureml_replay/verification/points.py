@@ -60,7 +60,8 @@ class PointCheck:
         if not expected and not beside:
             return found, kept
         # Read name by name, the chunk of ten short ones would be decoded ten times: a fifth of what a run takes.
-        chunks = OpenChunks(self.archive, step.source, self.archive.chunk_numbers(step.source))
+        numbers = self.archive.chunk_numbers(step.source)
+        chunks = OpenChunks(self.archive, step.source, numbers, step.rows.tables, step.rows.there)
         for series in beside:
             known = [row for points in chunks.points(series.key) for row in points.rows()]
             look = self._of_waiting if series.key in step.waiting else self._of_refused
@@ -113,7 +114,7 @@ class PointCheck:
         return [*row_findings(strange, shape, run=step.source)]
 
     async def _series(self, step: Step, series: Series, chunks: OpenChunks) -> tuple[list[Finding], list[Differing]]:
-        comparison = SeriesComparison(chunks.points(series.key))
+        comparison = SeriesComparison(step.rows.there.distinct(chunks.points(series.key)))
         shape: Series | None = None
         async for points in self._rows(step.run.id, series):
             comparison.add(points)
@@ -121,7 +122,7 @@ class PointCheck:
         found = [*compare_series(step.source, series, shape)] if shape is not None else []
         if comparison.equal() or (shape is not None and len(shape.columns) != len(series.columns)):
             return found, []  # rows of other columns differ all: the finding of the columns says so
-        expected = (row for points in chunks.points(series.key) for row in points.rows())
+        expected = (row for points in step.rows.there.distinct(chunks.points(series.key)) for row in points.rows())
         actual = [row async for points in self._rows(step.run.id, series) for row in points.rows()]
         pairs = differing_rows(expected, actual, series)
         found += row_findings(pairs, series, run=step.source)

@@ -39,6 +39,8 @@ class Item:
     standing: Standing
     reason: str = ""
     """Why the item is not compared, or was left out."""
+    refused: bool = False
+    """It was left out because the target would not have it, or what is above it."""
     findings: int = 0
     accepted: int = 0
     """Changes by somebody in the target that were accepted: they are no findings."""

@@ -41,9 +41,14 @@ class Ours:
     ledger: TargetLedger
     profile: TargetProfile
 
+    def profile_of(self, run: RunId) -> TargetProfile:
+        """How a run of the source is treated, by the route by which it went."""
+        return self.profile.by(self.ledger.routes([run]).get(run))
+
     def why_not(self, run: RunId, there: Run) -> str | None:
         """Why the target's run is left alone; None for one that is ours by its own word, and as it was sent."""
-        if not lineage.is_ours(there, self.archive.source, run, properties_kept=self.profile.keeps("properties")):
+        kept = self.profile_of(run).keeps("properties")
+        if not lineage.is_ours(there, self.archive.source, run, properties_kept=kept):
             return f"run {there.id} of the target is not ours"
         edits = self._edits(run, there)
         return f"run {there.id} was edited in the target since: {', '.join(edits)}" if edits else None
@@ -54,7 +59,7 @@ class Ours:
         if sent is None:
             return []
         ours, theirs = editable(source) if source else {}, editable(there)
-        ignored = {HIDDEN, *(f"tag {key}" for key in self.profile.added)}
+        ignored = {HIDDEN, *(f"tag {key}" for key in self.profile_of(run).added)}
         names = {*theirs, *(name for name in sent if not name.startswith(NOT_EDITABLE))} - ignored
         return sorted(
             name for name in names if theirs.get(name, _NONE) not in (sent.get(name, _NONE), ours.get(name, _NONE))
@@ -99,7 +104,7 @@ class Strangers:
         archive = self.ours.archive
         step = plan_run(archive, run, self.ours.profile, root=archive.unit_of(run) or run, depth=0)
         planned = step.run if step else Run(id=there.id, parent=None, experiment=there.experiment)
-        return strange_values(planned, there, self.ours.profile.added)
+        return strange_values(planned, there, self.ours.profile_of(run).added)
 
     async def _metrics(self, run: RunId, there: Run) -> list[str]:
         lender = [self.ledger.source_id(there.lender)] if there.lender else []

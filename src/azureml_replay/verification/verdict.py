@@ -18,6 +18,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.model import RunId
 from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import some_units
+from azureml_replay.planning.refused import NEW_IDS, refused_among
 from azureml_replay.selection import Selection
 from azureml_replay.verification.assets import TO_COMPARE, chosen_receipts
 from azureml_replay.verification.found import FoundOfAll
@@ -60,10 +61,14 @@ class Verdict:
     """Differences of any kind, without those that were accepted."""
     reasons: Mapping[str, int]
     """Omissions by reason."""
+    items_refused: int = 0
+    """Those among the omissions that the target refused."""
     read_before: int = 0
     """Of the unverifiable ones, those whose bytes an earlier look had read, and found equal."""
     read_at: Instant | None = None
     """When that was, the oldest of these moments."""
+    refused: int = 0
+    """Of the runs that are left out, those that the target would not have, themselves or for what is above them."""
     unknown: Mapping[str, int] = field(default_factory=dict)
     """Keys of the service that this version does not know, as `run novelty`: what they say was not compared."""
     kinds: Mapping[str, int] = field(default_factory=dict)
@@ -104,10 +109,23 @@ class Verdict:
 
     @property
     def exit(self) -> Exit:
-        """What a command that ends with this verdict ends with: differences before what was not compared."""
+        """What a command that ends with this verdict ends with: differences before what was not compared.
+
+        Where the target refused every run nothing was compared: that is no success.
+        """
         if self.findings:
             return Exit.FINDINGS
-        return Exit.OK if self.complete else Exit.SERVICE
+        return Exit.OK if self.complete and not self.none_taken else Exit.SERVICE
+
+    @property
+    def none_taken(self) -> bool:
+        """The target refused every run that was not left out for another reason."""
+        return self.refused > 0 and not self.equal and not self.differing
+
+    @property
+    def wants_new_ids(self) -> bool:
+        """The target took no run, and the ids alone may be why."""
+        return self.none_taken and any(NEW_IDS in why for why in self.reasons)
 
 
 def verdict(
@@ -163,6 +181,7 @@ class _Fold:
     others_open: bool = False
     uncompared: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
     accepted: int = 0
     read_at: Instant | None = None
     differing: set[Topic] = field(default_factory=set)
@@ -179,6 +198,7 @@ class _Fold:
             self.standings[item.standing] += 1
             if self.names is not None:
                 self.names.add(item.subject.name)
+        self.refused += item.refused
         if item.findings:
             self.differing.add(item.subject)
         if item.reason and item.standing is not Standing.LEFT:
@@ -229,9 +249,11 @@ class _Fold:
             unverifiable=self.counts["unverifiable"],
             read_before=self.counts["read_before"],
             read_at=self.read_at,
+            refused=self.refused,
             omissions=reasons.total(),
             findings=found.kinds.total(),
             reasons=dict(reasons),
+            items_refused=refused_among(reasons),
             unknown=unknown,
             kinds=dict(found.kinds),
             groups={kind.value: count for kind, count in found.groups.items()},

@@ -24,21 +24,22 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.experiments import kept_under
 from azureml_replay.comparison.runs import STATE, compare_experiments, compare_visibility
 from azureml_replay.comparison.shown import shown
-from azureml_replay.comparison.three_way import GONE_REASON, LOST
+from azureml_replay.comparison.three_way import GONE_REASON, LOST, REMOVED
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Finding, Omission, Run, RunId
 from azureml_replay.planning import lineage
+from azureml_replay.planning.candidates import Original
 from azureml_replay.planning.experiments import OWNER, experiment_omissions
 from azureml_replay.planning.files import ALL_FILES
 from azureml_replay.planning.fit import places_in_source
 from azureml_replay.planning.made_files import MADE
-from azureml_replay.planning.plan import Step, is_left, plan_units, planned_units
+from azureml_replay.planning.plan import Step, is_left, plan_run, plan_units, planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.probe import note_made
+from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.profile import known_profile
 from azureml_replay.verification.attribution import (
     attribution,
@@ -53,7 +54,7 @@ from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.values import value_findings
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
-from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK, is_taken_back
+from azureml_replay.workspace.mark import JOB_TAKEN_BACK, SOURCE_TAG, TAKEN_BACK, is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -61,6 +62,7 @@ from azureml_replay.workspace.target import Target
 logger = logging.getLogger("azureml_replay")
 INDEX_ENTRY = ": index entry"
 COPY = ("further copy", "further copies")
+WHENCE = "of runs of this source (made twice, or sent by another archive)"
 COPIES_NAMED = 3
 """Of an experiment, by their ids: by these one finds the others."""
 
@@ -140,11 +142,14 @@ class _Verifying:
         return self.proof.ledger
 
     async def steps(self) -> AsyncIterator[tuple[Step, Run | None]]:
-        """Steps with what the target holds of each, asked for in bulk; without runs that were to be left out."""
+        """Steps with what the target holds of each, asked for in bulk.
+
+        Without runs that were to be left out, or that wait for the extraction of another one before they are sent.
+        """
         steps = plan_units(self.archive, self.units.roots(self.archive), None, self.profile)
         while batch := list(islice(steps, RUNS_PER_REQUEST)):
             carried = self.ledger.carried([step.source for step in batch])
-            batch = [step for step in batch if not is_left(carried.get(step.source))]
+            batch = [step for step in batch if not (step.waits_for or is_left(carried.get(step.source)))]
             found = await self.target.details([step.run.id for step in batch]) if batch else {}
             for step in batch:
                 details = found.get(step.run.id)
@@ -178,7 +183,10 @@ class _Verifying:
         if self._stood_as_job(step):
             return JOB_TAKEN_BACK
         hidden = (RunItem.DELETED, RunItem.UNDONE)  # a hidden one may have gone along with another
-        return TAKEN_BACK if any(self.ledger.receipt(step.source, item) for item in hidden) else "absent"
+        if any(self.ledger.receipt(step.source, item) for item in hidden):
+            return TAKEN_BACK
+        created = self.ledger.receipt(step.source, RunItem.CREATE)
+        return REMOVED if created is not None and created.state is State.SENT else "absent"
 
     def _stood_as_job(self, step: Step) -> bool:
         """True for a run that was never sent but as a step of a job, which `undo` removed."""
@@ -188,7 +196,7 @@ class _Verifying:
     async def _compare(self, step: Step, actual: Run) -> tuple[Mapping[Aspect, Looked], Sequence[Omission]]:
         files = await self.files_of.check(step, actual)
         differing = [*self._compare_run(step, actual), *type_finding(self.ledger, step, actual)]
-        if self.profile.created_at_start:
+        if self.profile.by(step.route).created_at_start:
             differing += creation_finding(self.ledger, step, actual)
         points = Looked(await self.points_of.findings(step), {"points": step.points})
         outcomes = {Aspect.FIELDS: Looked(differing), Aspect.POINTS: points, **files.outcomes}
@@ -199,7 +207,7 @@ class _Verifying:
         if is_taken_back(actual) and self.ledger.receipt(step.source, RunItem.FINISH):
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])  # else a replay would not look at it
         there = files.there if step.choice.artifacts else {}
-        most = self.profile.limits.properties
+        most = self.profile.by(step.route).limits.properties
         who = attribution(self.ledger, step, actual, wanted=files.wanted, there=there, most=most)
         if who.older:
             self._look_again(step, [path for path in MADE if f"file {path}" in who.older])
@@ -227,7 +235,8 @@ class _Verifying:
 
     def _compare_run(self, step: Step, actual: Run) -> Iterator[Finding]:
         """Field by field; what the service itself adds to every run is no difference."""
-        kept = self.profile.keeps("properties")
+        profile = self.profile.by(step.route)
+        kept = profile.keeps("properties")
         if not lineage.is_ours(actual, self.archive.source, step.source, properties_kept=kept):
             yield Finding(step.source, "lineage", "differs", "replayed from this run", "somebody else's run")
         elif kept:
@@ -235,7 +244,7 @@ class _Verifying:
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
-        for finding in value_findings(step.run, actual, self.profile.added):
+        for finding in value_findings(step.run, actual, profile.added):
             yield replace(finding, run=step.source)
 
     # Experiments
@@ -267,7 +276,9 @@ class _Verifying:
             differing = [Finding(OWNER, f"experiment {name}", "absent", name, "")]
         else:
             await self._extra_runs(found, extra)
-            if planned is not None and (name in self.profile.experiments or name not in self.direct):
+            made = note_owner(self.ledger, found, self.archive.source)
+            own = name in self.profile.experiments and not made
+            if planned is not None and (own or name not in self.direct):
                 differing += compare_visibility(planned, found)
                 omissions += experiment_omissions(planned, found)
             elif planned is not None:
@@ -280,9 +291,6 @@ class _Verifying:
     def _compare_ours(self, planned: Experiment, found: Experiment) -> tuple[list[Finding], list[Omission]]:
         """An experiment that replay made, without the lineage on either side; and what it lost at the source since."""
         undone = lineage.is_taken_back(found, self.archive.source)
-        if undone and self.ledger.receipt(OWNER, ExperimentItem(found.name)):
-            note_made(self.ledger, [found.name])
-            self.ledger.mark(OWNER, [ExperimentItem(found.name)], State.SENDING)  # a replay looks, and sends it again
         wanted, there = lineage.without_lineage(planned), lineage.without_lineage(found)
         differing = list(compare_experiments(wanted, there))
         if not differing:
@@ -308,8 +316,7 @@ class _Verifying:
             copies += self._copies(page)
         if copies:
             what, named = shown(f"experiment {experiment.name}: runs"), ", ".join(copies[:COPIES_NAMED])
-            more = f"{counted(len(copies), *COPY)} of runs of this source (sent by another archive): {named}"
-            findings.append(Finding(OWNER, what, "extra", "", more))
+            findings.append(Finding(OWNER, what, "extra", "", f"{counted(len(copies), *COPY)} {WHENCE}: {named}"))
         if lacking:
             found = {one.what: one for one in findings}
             async for page in self._children_in(experiment.name):
@@ -324,16 +331,35 @@ class _Verifying:
     def _copies(self, page: Sequence[Run]) -> list[RunId]:
         """Runs that say that they were written from one of the archive's, which stands under another id here.
 
-        By the property alone: a job's steps have the tag, too. What `undo` of another archive hid is gone for people.
+        By more than tags, which a job's steps and a clone of ours have, too. What `undo` of another archive hid is gone
+        for people.
         """
-        told = {run.id: original for run in page if (original := lineage.origin(run)) and not is_taken_back(run)}
-        ours, copies = self.ledger.target_ids(told.values()), list[RunId]()
-        for run in page:
-            original = told.get(run.id)
-            there = original and ours.get(original, original)
-            if original and there and there != run.id and lineage.is_ours(run, self.archive.source, original):
-                copies += [run.id] if self._known(there) else []
-        return copies
+        told = {run.id: original for run in page if (original := self._original(run)) and not is_taken_back(run)}
+        ours = self.ledger.target_ids(told.values())
+        twice = ((run, original) for run in page if (original := told.get(run.id)))
+        return [
+            run.id
+            for run, original in twice
+            if (there := ours.get(original, original)) != run.id and self._known(there) and self._is_copy(run, original)
+        ]
+
+    def _original(self, run: Run) -> RunId | None:
+        """The run of the source that a run of the target names."""
+        if (told := lineage.origin(run)) is not None:
+            return told
+        tag = run.tags.get(lineage.TAG)
+        return RunId(tag) if tag and run.tags.get(SOURCE_TAG) == lineage.source_mark(self.archive.source) else None
+
+    def _is_copy(self, run: Run, original: RunId) -> bool:
+        """False for one that has nothing of ours but the tags: somebody made it of one of ours."""
+        if lineage.origin(run) is not None:
+            return lineage.is_ours(run, self.archive.source, original)
+        unit = self.archive.unit_of(original) or original
+        step = plan_run(self.archive, original, self.profile, root=unit, depth=0)
+        if step is None:
+            return False
+        told = Original(self.archive.source, step.run, original, self.profile)
+        return told.is_told_by(run) or told.is_made(run)
 
     async def _children_in(self, name: str) -> AsyncIterator[Sequence[Run]]:
         """Direct children of our runs of an experiment, whichever it is that they are in."""

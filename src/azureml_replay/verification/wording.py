@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from azureml_replay.comparison.three_way import ACCEPTED, HIDDEN, LOST, Fate
+from azureml_replay.comparison.three_way import ACCEPTED, HIDDEN, LOST, REMOVED, Fate
 from azureml_replay.counting import counted
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
@@ -105,10 +105,15 @@ def told(finding: Finding, name: str) -> Told:
 def line_of(finding: Finding, name: str = "") -> str:
     """`"Training 19.1" (387c51a0…): tag owner: nothing → "someone else"`; long values are cut."""
     whose = f"{named(finding.run, name)}: " if finding.run else ""
-    if finding.what == "run" and finding.kind == "absent":
-        return f"{whose}not in the target"
+    if is_no_run(finding):
+        return f"{whose}not in the target{' any more' if finding.kind == REMOVED else ''}"
     before, after = sides_of(finding)
     return f"{whose}{timed(finding.what)}: {before} {ARROW} {after}"
+
+
+def is_no_run(finding: Finding) -> bool:
+    """True for the finding that the target has no run that stands for the source's."""
+    return finding.what == "run" and finding.kind in ("absent", REMOVED)
 
 
 def named(run: str, name: str) -> str:
@@ -202,6 +207,7 @@ class Kind(Enum):
     """The kinds of findings that people can do something about, each in its own way. The value is its heading."""
 
     ABSENT = "missing in the target"
+    REMOVED = "removed in the target since they were sent"
     LOST = "lost everywhere: in the source, in the archive and in the target"
     DIFFERS = "differing"
     EXTRA = "extra in the target"
@@ -239,6 +245,7 @@ def kind_of(finding: Finding) -> Kind:
 _KINDS = {
     "absent": Kind.ABSENT,
     LOST: Kind.LOST,
+    REMOVED: Kind.REMOVED,
     "differs": Kind.DIFFERS,
     "extra": Kind.EXTRA,
     Fate.OLDER.value: Kind.OLDER,
@@ -260,6 +267,9 @@ MENDS: Mapping[Kind, Mend] = {
     Kind.ABSENT: Mend(
         "missing: what never arrived is sent; what had arrived and was removed in the target is not sent twice",
         (("replay",),),
+    ),
+    Kind.REMOVED: Mend(
+        "removed: undo notes that they are gone, and hides the rest; a replay after it brings all of it", (("undo",),)
     ),
     Kind.LOST: Mend(
         "lost: no replay can send it; undo, and a replay after it, bring all the rest and make it an omission",

@@ -93,8 +93,8 @@ class Subject(Protocol):
         """Ask for the workspace; the resource id of its storage account. Raises Forbidden, NotFound."""
         ...
 
-    async def enter(self) -> Examined:
-        """Enter the workspace by its discovery document."""
+    async def enter(self) -> Target:
+        """Enter the workspace; `Examined`, unless its throw-away run is of a kind of its own."""
         ...
 
     def command(self, remedy: Remedy, store: StoreSeen | None = None) -> str:

@@ -13,6 +13,8 @@ ROWS_PER_REQUEST = 1_000
 """metric/v2.0 batch, all series together: none documented; MLflow's own batch size (FIDELITY, Limits)."""
 ROWS_PER_SERIES_AND_REQUEST = 250
 """Recorded error: `MetricV2Dto.Value/Count, Limit=250`."""
+NONE_KNOWN = 2**31
+"""No limit is known, and none is reached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +56,40 @@ class Limits:
     """UTF-16 units of a file's name in the storage, its folders included: 512 emoji are accepted, more are answered
     by 400 (azure-storage-cpp#291)."""
 
+    parameter_key: int = NONE_KNOWN
+    """Characters of a parameter's name in run history."""
+    parameter: int = NONE_KNOWN
+    """Characters of a parameter's value, where it is a text."""
     run_folder: int = 20
     """Characters of the folders before a file, without the run's id."""
 
 
 DOCUMENTED = Limits()
+MLFLOW_SERVER = Limits(
+    metric_names=NONE_KNOWN,
+    metric_name=250,
+    rows_per_metric=NONE_KNOWN,
+    metric_values=NONE_KNOWN,
+    metric_columns=NONE_KNOWN,
+    metric_column_name=NONE_KNOWN,
+    metric_text=NONE_KNOWN,
+    parameters=NONE_KNOWN,
+    tags=NONE_KNOWN,
+    properties=NONE_KNOWN,
+    key=250 - len("property."),  # 250 with what a property has before its name
+    value=5_000,
+    parameter_key=250,
+    parameter=6_000,
+    display_name=250,
+    description=5_000,
+    error_message=1_000,
+    input_datasets=NONE_KNOWN,
+    output_datasets=0,
+    blob_name=NONE_KNOWN,
+    run_folder=0,
+)
+"""What every version and database of a plain MLflow server takes: SQLite takes longer names, newer servers 8,000
+characters of a tag, and both cut silently what is longer still. The throw-away run tells."""
 RUNS_PER_WORKSPACE = FILES_PER_WORKSPACE = 10_000_000
 """Documented ("Manage resource quotas"); what the target holds already counts too, and what was deleted may."""
 LISTED_AT_ONCE = 16

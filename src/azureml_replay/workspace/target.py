@@ -31,11 +31,13 @@ class Refused:
     remedy: Remedy | None = field(default=None, compare=False)
     of_status: bool = field(default=False, compare=False)
     """True where the run's status is the service's own affair: what else the run has was not judged."""
+    lasting: bool = field(default=False, compare=False)
+    """True where the service's code says that the item is to blame, whatever the status."""
 
     @classmethod
     def of(cls, error: Rejected) -> Refused:
         """The refusal in an error that was about this item alone."""
-        return cls(str(error.args[0]), error.status, error.remedy)
+        return cls(str(error.args[0]), error.status, error.remedy, lasting=error.lasting)
 
     @property
     def of_item(self) -> bool:
@@ -43,11 +45,12 @@ class Refused:
 
         Rights, missing routes and places, and what is only so at the moment are told by other statuses.
         """
-        return self.of_status or (self.remedy is None and (self.status < 400 or self.status in _ABOUT_THE_ITEM))
+        about = self.lasting or self.status < 400 or self.status in _ABOUT_THE_ITEM
+        return self.of_status or (self.remedy is None and about)
 
     def error(self, what: str = "") -> Rejected:
         """The error to raise where no other item matters; `what` stands before the reason."""
-        return Rejected(f"{what}{self.reason}", status=self.status, remedy=self.remedy)
+        return Rejected(f"{what}{self.reason}", status=self.status, remedy=self.remedy, lasting=self.lasting)
 
 
 TagsOfRuns: TypeAlias = Mapping[RunId, Mapping[str, str]]
@@ -147,7 +150,7 @@ class Target(Source, Protocol):
         """
         ...
 
-    async def tagged_runs(self, experiment: str, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+    async def tagged_runs(self, experiment: Experiment, tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
         """The runs of an experiment that bear a tag, hidden ones too, each with all its tags."""
         ...
 

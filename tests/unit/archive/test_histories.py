@@ -89,7 +89,7 @@ def questions(archive: Archive, selection: Selection, target: Place | None = Non
 
 
 def test_a_plan_asks_by_pages_and_not_by_runs(archive: Archive) -> None:
-    """Seven for a hundred runs (they and jobs; code, series, files, omissions, lenders, outputs); the last finds none."""
+    """Seven for a hundred runs (they, jobs; code, series, files, omissions, lenders, outputs); the last finds none."""
     assert questions(archive, Selection()) == (7 * 3 + 1, FAMILIES * (1 + CHILDREN))
 
 
@@ -99,11 +99,11 @@ def test_what_is_selected_is_asked_about_by_pages_too(archive: Archive) -> None:
 
 
 def test_what_a_target_says_of_runs_comes_by_pages_too(archive: Archive) -> None:
-    """Its number; whether it has new ids, which runs have some, or were created without their lender; refusals."""
+    """Its number; whether it has new ids, which runs have some, were created without a lender, or how; refusals."""
     target = azure_place("sub", "group", "asked")
     archive.ledger(target).bind({RunId("root-001"): RunId("new")})
 
-    assert questions(archive, Selection(), target) == ((7 + 6) * 3 + 1, FAMILIES * (1 + CHILDREN))
+    assert questions(archive, Selection(), target) == ((7 + 7) * 3 + 1, FAMILIES * (1 + CHILDREN))
 
 
 def test_what_a_target_calls_runs_comes_with_them(archive: Archive) -> None:

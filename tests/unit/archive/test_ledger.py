@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
-from azureml_replay.archive.items import ChunkItem, FileItem, JobItem, Payload, RunItem
+from azureml_replay.archive.items import ChunkItem, FileItem, JobItem, Payload, RunItem, StagedItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
 from azureml_replay.model import Finding, Location, Omission, Points, Run, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.planning.refused import refused_by
 from looks import looked_at
 
 SOURCE, ONE, TWO = (azure_place("sub", "group", name) for name in ("source", "one", "two"))
@@ -169,13 +171,18 @@ def test_progress_is_counted_from_the_ledger(archive: Archive, ledger: TargetLed
     ledger.mark(runs[0], [RunItem.CREATE, RunItem.FINISH], State.SENT)
     ledger.mark(runs[1], {RunItem.CREATE: Payload(b"1"), ChunkItem(1): of_run[1]}, State.SENT)
     ledger.mark(runs[1], {ChunkItem(0): of_run[0]}, State.SENDING)
-    ledger.mark(runs[1], [FileItem("a")], State.REFUSED)
+    ledger.refuse(runs[1], {FileItem("a"): "no"}, of_generation(archive.generation(runs[1])))
+    ledger.refuse(runs[2], {FileItem("a"): "it was other content"}, of_generation(0))
+    ledger.refuse(runs[2], {StagedItem("outputs/a"): "no", StagedItem("points-0000.jsonl"): "no"}, b"1")
+    told = [("tag a", refused_by("no")), ("file a", refused_by("no")), ("tag b", "too long")]
+    ledger.put_planned_omissions(Topic(Way.JOB, runs[2]), [Omission(runs[2], *one) for one in told])
     looked_at(ledger, runs[0], [Finding(runs[0], what, "extra", "", "x") for what in "ab"])
 
     done = ledger.progress()
 
     assert (done.runs_created, done.runs_finished, done.points, done.files, done.bytes) == (2, 1, 8, 2, 10)
-    assert (done.items_refused, done.items_unsettled) == (1, 1)
+    assert (done.items_refused, done.items_unsettled) == (3, 1), "a file, one that was not staged, a job's tag"
+    assert [one.what for one in ledger.refused_by_job(runs)] == ["tag a"]
     assert (done.runs_compared, done.runs_with_findings) == (1, 1)
     assert of_two.progress().runs_created == 0
 

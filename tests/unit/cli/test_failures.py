@@ -49,7 +49,7 @@ NAMED = f"no permissions for {ML}/metadata/artifacts/write actions"
         (KeyboardInterrupt(), Exit.INTERRUPTED, "interrupted"),
         (OSError(errno.ENOSPC, "No space left", "/x/archive.db"), Exit.USER, "/x/archive.db: the disk is full"),
         (PermissionError(errno.EACCES, "Permission denied", "/x"), Exit.USER, "/x: Permission denied"),
-        (OSError(errno.EMFILE, "Too many open files"), Exit.USER, "`ulimit -n 4096`"),
+        (OSError(errno.EMFILE, "Too many open files"), Exit.USER, "or give a smaller --parallel"),
         (OSError(errno.ECONNRESET, "reset"), Exit.BUG, "a bug of ours"),
         (
             ZeroDivisionError("division"),

@@ -19,6 +19,7 @@ from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Rejected, Remedy, Unavailable, Uncertain
 from azureml_replay.files.bytes import Supply
+from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
     Location,
@@ -33,8 +34,8 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning.plan import Step, plan_unit
 from azureml_replay.progress import SILENT
-from azureml_replay.target.writer import HistoryWriter
-from azureml_replay.workspace.profile import TargetProfile
+from azureml_replay.workspace.mark import SENT_TAG, SentMark
+from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile
 from azureml_replay.workspace.target import Outcome, Refused
 
@@ -265,15 +266,37 @@ async def test_an_error_is_told_to_a_run_that_is_under_way_on_both_sides(archive
     step = step_of(archive)
     going = Run(id=RUN, experiment="e", status="Running", error={"code": "UserError"})
     there = Run(id=RUN, experiment="e", status="Running")
-    writer = HistoryWriter(target)  # type: ignore[arg-type]
-    sender = RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, writer, known={RUN: there})  # type: ignore[arg-type]
+    sender = RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, AZURE_ML, known={RUN: there})  # type: ignore[arg-type]
 
     await sender.finish([_with(step, going)])
-    await RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, writer, known={RUN: going}).finish(  # type: ignore[arg-type]
+    await RunSender(ledger, target, Prefer.SOURCE, lambda *_: None, AZURE_ML, known={RUN: going}).finish(  # type: ignore[arg-type]
         [_with(step, Run(id=RUN, experiment="e", status="Running", error={"code": "Other"}, hidden=False))]
     )
 
     assert [run.error for run in target.told] == [{"code": "UserError"}]
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_what_stays_by_a_mark_that_names_no_run_is_not_made_sure(archive: Archive, *, bound: bool) -> None:
+    """Such a mark may be copied from another run: the mark that is written next would excuse the value for good."""
+    target, step = Glass(), step_of(archive)
+    before = SentMark.of({"tag team": "theirs"}, Instant(9)).to_text(RUN, RUN)
+    there = Run(id=RUN, tags={"team": "theirs", SENT_TAG: before if bound else before.rpartition(" ")[0]})
+    sender = RunSender(
+        archive.ledger(TARGET),
+        target,  # type: ignore[arg-type]
+        Prefer.TARGET,
+        lambda *_: None,
+        AZURE_ML,
+        known={RUN: there},
+    )
+
+    mark = sender._mark_of(
+        _with(step, Run(id=RUN, tags={"team": "mine"}, modified=Instant(5))), frozenset({"tag team"})
+    )
+
+    assert mark.bears("tag team", "theirs") == bound
+    assert mark.as_of == Instant(9 if bound else 5)
 
 
 def _with(step: Step, run: Run) -> Step:

@@ -140,3 +140,13 @@ def test_an_experiment_is_ours_by_its_own_name() -> None:
     assert said == [(True, True), (False, False), (True, False)]
     assert not lineage.made_experiment(made, OTHER)
     assert not lineage.is_taken_back(replace(made, archived=None), SOURCE)
+
+
+def test_a_copy_of_the_property_says_nothing_of_the_run_that_has_it() -> None:
+    """Its mark names another run; one that is too long for a mark, or of a former version, counts as it did."""
+    signed = lineage.signed(replayed(), FIRST, LIMITS.value)
+    copied = replace(signed, id=ELSE)
+
+    assert lineage.is_ours(signed, SOURCE, RUN)
+    assert not lineage.is_ours(copied, SOURCE, RUN)
+    assert lineage.is_ours(replace(replayed(), id=ELSE), SOURCE, RUN)

@@ -41,7 +41,15 @@ from azureml_replay.planning.fit import (
     OVERFLOW_FILE,
 )
 from azureml_replay.planning.history import History
-from azureml_replay.planning.plan import Step, plan, with_owners_contents, without_lender
+from azureml_replay.planning.plan import (
+    CIRCLE,
+    SENT_BEFORE,
+    Step,
+    plan,
+    plan_unit,
+    with_owners_contents,
+    without_lender,
+)
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.place import Place
@@ -64,6 +72,15 @@ class Memory:
     stored: dict[RunId, list[Artifact]] = field(default_factory=dict)
     ids: dict[RunId, RunId] = field(default_factory=dict)
     alone: frozenset[str] = frozenset()
+    lacking: frozenset[RunId] = frozenset()
+    """Runs that are to be extracted, the root `top` among them."""
+    sent: frozenset[str] = frozenset()
+
+    def unit_of(self, run: RunId) -> RunId | None:
+        return run if self.details(run) else None
+
+    def waited_for(self, root: RunId) -> frozenset[RunId]:
+        return self.lacking if root == "top" else frozenset()
 
     def listing(self) -> Iterable[Listed]:
         raise NotImplementedError("only needed where a selection narrows")
@@ -73,7 +90,7 @@ class Memory:
         return (one.run.id for one in self.held if one.run.parent not in ids)
 
     def unit(self, root: RunId) -> Iterator[Run]:
-        level = [one.run for one in self.held if one.run.id == root]
+        level = [one.run for one in self.held if one.run.id == root or root in self.lacking & {one.run.parent}]
         while level:
             yield from level
             above = {run.id for run in level}
@@ -99,6 +116,7 @@ class Memory:
             lender_experiment=lender.run.experiment if lender else None,
             ids=self.ids,
             stands_alone=run in self.alone,
+            carried={"files": ALL_FILES.to_json()} if run in self.sent else None,
         )
 
     def details(self, run: RunId) -> RunDetails | None:
@@ -200,6 +218,35 @@ def test_a_run_whose_parent_is_gone_stands_alone_and_says_so() -> None:
 
     assert step.run.parent is None
     assert [omission.what for omission in step.omissions] == ["parent gone"]
+
+
+def test_a_run_waits_for_what_stands_above_it() -> None:
+    """And what is below it, too; one that was sent before stands alone for good, and what is below that does not."""
+    names = {"c": "top", "d": "c", "e": "top", "f": "e"}
+    held = [RunDetails(run=a_run(run, parent=RunId(parent))) for run, parent in names.items()]
+    memory = Memory(held, lacking=frozenset({RunId("top")}), sent=frozenset({"e"}))
+
+    steps = {step.source: step for step in plan_unit(memory, RunId("top"))}
+
+    assert {run: step.waits_for for run, step in steps.items()} == {"c": "top", "d": "top", "e": None, "f": None}
+    assert {run: step.run.parent for run, step in steps.items()} == {"c": None, "d": "c", "e": None, "f": "e"}
+    told = {one.what: one.reason for step in steps.values() for one in step.omissions}
+    assert told == {"parent top": SENT_BEFORE}
+    assert summarize(steps.values()).waiting == 2
+
+
+def test_runs_that_lead_back_to_each_other_say_so() -> None:
+    """The first of them has a parent in the source."""
+    held = [RunDetails(run=a_run("a", parent=RunId("b"))), RunDetails(run=a_run("b", parent=RunId("a")))]
+
+    first = next(plan_unit(_Circle(held), RunId("a")))
+
+    assert [(one.what, one.reason) for one in first.omissions] == [("parent b", CIRCLE)]
+
+
+class _Circle(Memory):
+    def unit(self, root: RunId) -> Iterator[Run]:
+        return (one.run for one in self.held)
 
 
 def test_lineage_stands_on_every_run() -> None:

@@ -181,6 +181,84 @@ MAKERS: Mapping[str, tuple[Callable[[], Made], ...]] = {
         lambda: after("sqlcmd -S s.example -U me -P ", chars(9), " -Q 'select 1'"),
         lambda: after('bcp db.t in f -U me -P"', chars(9), '" -c'),
     ),
+    "htpasswd": (
+        lambda: after("htpasswd -b /etc/nginx/.htpasswd me ", chars(9), " && nginx"),
+        lambda: after("htpasswd -C 12 -cbB users me '", f"{chars(4)} {chars(4)}", "'"),
+        lambda: after('["htpasswd", "-nbB", "me", "', chars(9), '"]'),
+        lambda: after("mosquitto_passwd -b passwords me ", chars(9)),
+    ),
+    "ldap": (
+        lambda: after("ldapsearch -x -D cn=me,dc=example -w ", chars(9), " -b dc=example '(uid=x)'"),
+        lambda: after("ldapmodify -H ldaps://h -xw ", chars(9), " -f change.ldif"),
+        lambda: after("['ldapwhoami', '-w", chars(9), "', '-v']"),
+    ),
+    "ldappasswd": (
+        lambda: after("ldappasswd -D cn=me -W -s ", chars(9), " uid=x"),
+        lambda: after("ldappasswd -x -w ", chars(9)),
+    ),
+    "samba": (
+        lambda: after("smbclient //server/share -U me%", chars(9), " -c 'ls'"),
+        lambda: after("rpcclient --user=me%", chars(9), " server"),
+        lambda: after("smbget -U 'DOMAIN/me%", chars(9), "' smb://server/share/f"),
+    ),
+    "openssl": (
+        lambda: after("openssl pkcs12 -in a.pfx -nodes -passin pass:", chars(9), " -out a.pem"),
+        lambda: after('openssl rsa -in a -passout "pass:', chars(9), '" -aes256'),
+    ),
+    "keytool": (
+        lambda: after("keytool -importkeystore -srcstorepass ", chars(9), " -srckeystore a.p12"),
+        lambda: after("jarsigner -keystore k -keypass ", chars(9), " a.jar me"),
+    ),
+    "zip": (
+        lambda: after("zip -r -P ", chars(9), " out.zip outputs"),
+        lambda: after("unzip -oP '", chars(9), "' in.zip"),
+    ),
+    "7z": (
+        lambda: after("7z x -p", chars(9), " data.7z"),
+        lambda: after("rar a -hp", chars(9), " out.rar x"),
+    ),
+    "ipmitool": (lambda: after("ipmitool -I lanplus -H h -U me -P ", chars(9), " power status"),),
+    "mosquitto": (
+        lambda: after("mosquitto_pub -h h -u me -P ", chars(9), " -t x -m y"),
+        lambda: after("mosquitto_sub --pw ", chars(9), " -t x"),
+    ),
+    "lftp": (lambda: after("lftp -u me,", chars(9), " sftp://h.example"),),
+    "httpie": (
+        lambda: after("http -a me:", chars(9), " GET h.example/p"),
+        lambda: after("https --auth=me:", chars(9), " h.example/p"),
+    ),
+    "creds": (
+        lambda: after("skopeo copy --dest-creds me:", chars(9), " a b"),
+        lambda: after("podman pull --creds=me:", chars(9), " registry.example/x"),
+    ),
+    "registry-login": (
+        lambda: after("helm registry login registry.example -u me -p ", chars(9)),
+        lambda: after("crane auth login registry.example -u me -p ", chars(9), " && x"),
+    ),
+    "cluster-login": (lambda: after("oc login https://h:6443 -u me -p ", chars(9)),),
+    "python-index": (
+        lambda: after("twine upload -u me -p ", chars(9), " dist/*"),
+        lambda: after("poetry publish --build -u me -p ", chars(9)),
+    ),
+    "database-shells": (lambda: after("cypher-shell -a bolt://h -u me -p ", chars(9), " 'MATCH (n)'"),),
+    "sqlplus": (lambda: after("sqlplus -s me/", chars(9) + "@orders", " @report"),),
+    "ssh-keygen": (
+        lambda: after("ssh-keygen -t ed25519 -f key -N ", chars(9), " -C me"),
+        lambda: after("ssh-keygen -p -P '", chars(9), "' -f key"),
+    ),
+    "az-keyvault": (
+        lambda: after("az keyvault secret set --vault-name v -n x --value ", chars(20)),
+        lambda: after('["az", "keyvault", "secret", "set", "--value=', chars(20), '"]'),
+    ),
+    "kubectl": (
+        lambda: after("kubectl -n jobs create secret generic x --from-literal=key=", chars(12), " --dry-run"),
+        lambda: after("kubectl create secret generic x --from-literal 'word=", chars(12), "'"),
+    ),
+    "gh": (lambda: after("gh secret set DEPLOY -b ", chars(20), " -R o/r"),),
+    "aws-configure": (
+        lambda: after("aws configure set aws_secret_access_key ", chars(40), " --profile me"),
+        lambda: after("aws --region r configure set aws_session_token ", chars(60)),
+    ),
     "wandb": (
         lambda: after("wandb login ", secrets.token_hex(20)),
         lambda: after("wandb login --relogin --host https://w.example ", secrets.token_hex(20), " || true"),

@@ -6,8 +6,10 @@ import asyncio
 import errno
 import logging
 import ssl
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import aiohttp
@@ -28,6 +30,7 @@ from azureml_replay.errors import Forbidden, NotFound, Rejected, ServiceError, U
 from azureml_replay.sending.retry import FAILURES, PATIENCE_S, AttemptOutcome, Tries
 from azureml_replay.sending.sender import Answer, Sender, Service
 from azureml_replay.terminal.text import shown
+from azureml_replay.workspace.target import Refused
 from unit.scripted import Patient, Said, Scripted, Tokens
 
 ASKED = Service("history", "scope")
@@ -89,6 +92,36 @@ async def test_what_may_be_repeated_is_sent_again(trouble: Any) -> None:
     assert isinstance(outcome, Answer)
     assert outcome.json() == {"a": 1}
     assert len(transport.requests) == 3
+
+
+async def test_json_says_what_it_is() -> None:
+    """Servers of MLflow up to 3.1 take nothing else."""
+    _, transport, _ = await asked(Said(200))
+
+    assert [(one.headers["Content-Type"], one.content) for one in transport.requests] == [("application/json", b"{}")]
+
+
+async def test_bytes_that_are_read_while_they_are_sent_begin_anew_with_each_attempt() -> None:
+    """A broken connection may have taken some of them; each takes its part of the bandwidth again."""
+    begun = count()
+
+    class Counted:
+        def __len__(self) -> int:
+            return 3
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            next(begun)
+            yield b"abc"
+
+    class Reading(Scripted):
+        async def send(self, request: Any, **options: Any) -> Any:
+            assert b"".join([piece async for piece in request.content]) == b"abc"
+            return await super().send(request, **options)
+
+    transport = Reading(PAGE_502, Said(200))
+    await sender(transport, Patient()).send(ASKED, "PUT", URL, data=Counted(), repeatable=True)
+
+    assert (len(transport.requests), next(begun)) == (2, 2)
 
 
 @pytest.mark.parametrize("trouble", UNDONE)
@@ -186,6 +219,26 @@ async def test_a_refusal_is_not_repeated(status: int, kind: type[ServiceError]) 
     assert type(outcome) is kind
     assert len(transport.requests) == 1
     assert "signature" not in str(outcome)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "of_item"),
+    [
+        (400, "InvalidResourceName", True),
+        (409, "BlobImmutableDueToPolicy", True),
+        (409, "BlobArchived", True),
+        (409, "PendingCopyOperation", False),
+        (409, "LeaseAlreadyPresent", False),
+        (409, "ContainerBeingDeleted", False),
+        (403, "AuthorizationPermissionMismatch", False),
+    ],
+)
+async def test_a_conflict_that_stays_is_about_the_item(status: int, code: str, *, of_item: bool) -> None:
+    """By storage's code: the status is the same for one that passes."""
+    outcome, _, _ = await asked(Said(status, b"", {"x-ms-error-code": code}))
+
+    assert isinstance(outcome, Rejected)
+    assert (Refused.of(outcome).of_item, Refused.of(Refused.of(outcome).error()).of_item) == (of_item, of_item)
 
 
 INNER = b'{"error":{"code":"UserError","message":"m","innerError":{"code":"NotFoundError","innerError":null}}}'
@@ -421,8 +474,17 @@ async def test_what_may_not_leave_is_asked_before_every_attempt() -> None:
 
 
 async def test_the_time_of_a_service_is_the_latest_that_it_told() -> None:
-    """Also with an error; an answer without one, or with one that is older, changes nothing."""
-    dates = [None, "Thu, 01 Jan 2026 12:00:07 GMT", "Thu, 01 Jan 2026 12:00:05 GMT", "yesterday", None]
+    """Also with an error; an answer without one, or with one that is older, changes nothing.
+
+    What serves an MLflow server adds one of its own to the server's: the first of the two counts.
+    """
+    dates = [
+        None,
+        "Thu, 01 Jan 2026 12:00:07 GMT, Thu, 01 Jan 2026 12:00:09 GMT",
+        "Thu, 01 Jan 2026 12:00:05 GMT",
+        "yesterday",
+        None,
+    ]
     script = [Said(200 if date is None else 404, given={"Date": date} if date else {}) for date in dates]
     clock = Patient()
     sending = sender(Scripted(*script), clock)

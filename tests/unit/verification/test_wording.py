@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from azureml_replay.comparison.three_way import ACCEPTED, Fate
+from azureml_replay.comparison.three_way import ACCEPTED, REMOVED, Fate
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, RunId
 from azureml_replay.verification.wording import MENDS, Cause, Kind, cause_of, clock, differences, kind_of, told
@@ -62,6 +62,7 @@ def test_of_a_long_id_stays_what_tells_runs_apart() -> None:
     [
         ("differs", "tag a", None, Cause.FAULT, Kind.DIFFERS),
         ("absent", "run", None, Cause.FAULT, Kind.ABSENT),
+        (REMOVED, "run", None, Cause.FAULT, Kind.REMOVED),
         ("extra", "metric a", None, Cause.FAULT, Kind.EXTRA),
         (EDITED, "tag a", None, Cause.UNSEEN, Kind.UNSEEN),
         (CONFLICT, "tag a", None, Cause.UNSEEN, Kind.UNSEEN),

@@ -76,7 +76,7 @@ class Files:
                 return None
             again = await self._door_to_existing(run, file.path, at)
             if again is None or not await self._written(again, file, at):
-                await self._write_anew(file, at)
+                await self.overwrite(file, at)
         except Rejected as error:
             return Refused.of(error)
         except ServiceError as error:
@@ -93,8 +93,11 @@ class Files:
             raise
         return True
 
-    async def _write_anew(self, file: PutFile, at: Location) -> None:
-        """With the datastore's own credentials. A blob keeps its type: one of another type is removed first."""
+    async def overwrite(self, file: PutFile, at: Location) -> None:
+        """Write a blob with the datastore's own credentials. Repeatable. Raises as `write`.
+
+        A blob keeps its type: one of another type is removed first.
+        """
         try:
             await self.write(await self.storage.writable(at), file, at)
         except Rejected as error:

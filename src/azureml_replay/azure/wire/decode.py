@@ -52,6 +52,22 @@ from azureml_replay.workspace.reader import (
     words,
 )
 
+_OF_BLOB = frozenset(
+    {
+        "BlobArchived",
+        "BlobImmutableDueToLegalHold",
+        "BlobImmutableDueToPolicy",
+        "BlobOperationNotSupported",
+        "BlobTierInadequateForContentLength",
+        "BlobUsesCustomerSpecifiedEncryption",
+        "ContentLengthLargerThanTierLimit",
+        "FeatureVersionMismatch",
+        "SnapshotsPresent",
+    }
+)
+"""Codes of storage for a conflict (409) that stays; others pass, as a lease or a copy under way does, or are about the
+container or the account (learn.microsoft.com/rest/api/storageservices/blob-service-error-codes)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -80,6 +96,11 @@ class Problem:
         """
         said = f"{self.code} {self.message}".lower()
         return "system managed" in said or "systemmanaged" in said or "not permitted to update status" in said
+
+    @property
+    def lasting(self) -> bool:
+        """True where a blob, or what is there under its name, is to blame for a 409: asking again changes nothing."""
+        return self.code in _OF_BLOB
 
     @property
     def taken(self) -> bool:

@@ -13,7 +13,11 @@ from azureml_replay.azure.wire.fidelity_assets import ASSETS
 
 _CREATE_RUN = (
     Key("runId", Fidelity.CARRIED, "the same; with `--ids new` or `--on-conflict rename` another, kept in the archive"),
-    Key("parentRunId", Fidelity.CARRIED, "the same, or the parent's new id; a parent that the source lacks: omission"),
+    Key(
+        "parentRunId",
+        Fidelity.CARRIED,
+        "the same, or the parent's new id; one that the source lacks, or gave later: omission",
+    ),
     Key("experimentId", Fidelity.CARRIED, "by the experiment's name: ids differ between workspaces"),
     Key(
         "status",

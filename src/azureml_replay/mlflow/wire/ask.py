@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from azureml_replay.model import Json, RunId
 
 API = "/api/2.0/mlflow"
+FILES_API = "/api/2.0/mlflow-artifacts/artifacts"
+"""Where a server serves files itself."""
 PAGES_API = "/ajax-api/2.0/mlflow"
 """What MLflow's own pages ask; some calls are there alone."""
 WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"

@@ -72,6 +72,8 @@ class ServerProblem:
     code: str
     """`RESOURCE_DOES_NOT_EXIST`, `INVALID_PARAMETER_VALUE`, …; empty where it is no answer of MLflow's."""
     message: str
+    lasting: bool = False
+    """No code of MLflow's says so: what is wrong for good is answered by 400."""
 
 
 def problem(body: bytes) -> ServerProblem:

@@ -123,7 +123,7 @@ def _command_job(tree: Tree, place: JobPlace, root_uri: str) -> Body:
             "codeId": place.code,
             "environmentId": place.environment,
             "environmentVariables": {},
-            "inputs": {ROOT: _root(root_uri), KEY: {"jobInputType": "literal", "value": node.key}},
+            "inputs": {ROOT: _root(root_uri), KEY: {"jobInputType": "literal", "value": node.folder}},
             "outputs": {},
             "resources": {"instanceCount": 1, "properties": {}},
             **({} if place.compute == "serverless" else {"computeId": place.compute_id}),
@@ -169,7 +169,7 @@ def _root(uri: str) -> Body:
 def _node(node: Node, place: JobPlace, ports: Ports, graphs: dict[str, Graph]) -> Body:
     """The body of a node without tags, which would be part of a nested graph's shape, and which the step sets."""
     grouped = node.kind == "group"
-    inputs = {ROOT: "${{parent.inputs.root}}", **({} if grouped else {KEY: node.key}), **ports.inputs(node)}
+    inputs = {ROOT: "${{parent.inputs.root}}", **({} if grouped else {KEY: node.folder}), **ports.inputs(node)}
     outputs = ports.outputs(node)
     return {
         "name": node.name,

@@ -8,12 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from itertools import count
 from typing import Protocol
 
 from azureml_replay import json_text
-from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey
+from azureml_replay.model import Artifact, Json, Omission, Points, RunId, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice, room_of
+from azureml_replay.planning.fit import JOB_FILE
 from azureml_replay.planning.plan import Step
+from azureml_replay.planning.refused import refused_by
 from azureml_replay.synthetic.staging.batches import Metric, holdable, is_scalar, parts, requests
 from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
 from azureml_replay.synthetic.tree.fit import fits_a_tag, parameter_text
@@ -23,6 +27,8 @@ from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 REPORTS = "outputs/replay/"
 FILES_FILE = REPORTS + "files.json"
+MENDABLE = frozenset({f"outputs/{JOB_FILE}", FILES_FILE})
+"""Files of ours that tell of the original's job, its tags too, and of its files: they are mended where they stand."""
 REFUSED_REPORT, PARENT_REPORT = REPORTS + "refused.json", REPORTS + "parent.json"
 """What a step was refused, and what the run of its parent was."""
 WRITTEN_BY_STEP = (REFUSED_REPORT, PARENT_REPORT)
@@ -58,6 +64,31 @@ class LaidFile:
     made: NewFile | HeldFile | None = None
     """The file that we make, as it is staged; None for the source's files."""
 
+    @property
+    def told(self) -> list[Json]:
+        """What of it is part of a plan: what `MENDABLE` files say is not."""
+        if self.to in MENDABLE:
+            return [self.to]
+        return [self.to, self.size_bytes, self.md5.hex() if self.md5 else None]
+
+    @property
+    def digest(self) -> bytes:
+        """Equal as long as the plan has the same file."""
+        return blake2b(json_text.dumps(self.told), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class NotStaged:
+    """Something that storage refused to take for a job."""
+
+    digest: bytes
+    """Of what it was then: something else is tried again."""
+    words: str
+
+
+NONE_REFUSED: Mapping[str, NotStaged] = {}
+"""By the place in the job, of points by the name of the staged file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
@@ -65,15 +96,34 @@ class Layout:
 
     files: tuple[LaidFile, ...]
     omissions: tuple[Omission, ...]
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Place -> words with which storage refused to take the file; each is an omission too."""
+    lost: tuple[StoredFile, ...] = ()
+    """Of files of the source's that are carried by choice, and that this job cannot have."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPoints:
+    """The points of one node, as they were staged."""
+
+    names: Sequence[str] = ()
+    """Of the files, in the order of the points."""
+    rows: int = 0
+    refused: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Name of one that storage took not -> its points, and the words."""
 
 
 @dataclass(slots=True)
 class _Laying:
     run: RunId
     room: int
+    not_staged: Mapping[str, NotStaged]
     places: Places = field(default_factory=Places)
     files: list[LaidFile] = field(default_factory=list)
     omissions: list[Omission] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    lost: list[StoredFile] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=count)
 
     def make(self, document: NewFile | HeldFile) -> None:
         """Add a file that we make; bytes in the archive stay there until they are staged."""
@@ -83,7 +133,7 @@ class _Laying:
             return
         staged, stored = self._next(), document.stored
         made = replace(document, path=staged)
-        self.files.append(LaidFile(staged=staged, to=to, size_bytes=stored.size_bytes, md5=stored.md5, made=made))
+        self._add(LaidFile(staged=staged, to=to, size_bytes=stored.size_bytes, md5=stored.md5, made=made))
 
     def lay(self, artifact: Artifact, left_out: str | None) -> None:
         """Add a file of the source's; `left_out` is the choice's reason against it."""
@@ -93,10 +143,11 @@ class _Laying:
         reason = left_out or refusal(artifact.path, self.room)
         if reason:
             self.omissions.append(Omission(self.run, f"file {artifact.path}", reason))
+            self.lost += [] if left_out else [stored]
             return
         to = self.places.take(place_of(artifact.path))
         file = LaidFile(staged=self._next(), to=to, size_bytes=stored.size_bytes, md5=stored.md5, artifact=artifact)
-        self.files.append(file)
+        self._add(file)
 
     def list_all(self) -> None:
         """Add the table, for people, that says which original became which file."""
@@ -110,16 +161,33 @@ class _Laying:
         md5 = hashlib.md5(data, usedforsecurity=False).digest()
         staged = self._next()
         made = NewFile(path=staged, data=data)
-        self.files.append(LaidFile(staged=staged, to=to, size_bytes=len(data), md5=md5, made=made))
+        self._add(LaidFile(staged=staged, to=to, size_bytes=len(data), md5=md5, made=made))
+
+    def _add(self, file: LaidFile) -> None:
+        """The file, or the omission of one that storage refused as it is: then the others keep place and number."""
+        known = self.not_staged.get(file.to)
+        if known is None or known.digest != file.digest:
+            self.files.append(file)
+            return
+        path = file.artifact.path if file.artifact else file.to
+        self.omissions.append(Omission(self.run, f"file {path}", refused_by(known.words)))
+        self.refused[file.to] = known.words
+        self.lost += [file.artifact.stored] if file.artifact and file.artifact.stored else []
 
     def _next(self) -> str:
-        return f"files/{len(self.files):06d}"
+        return f"files/{next(self._numbers):06d}"
 
 
-def layout(contents: Contents, node: Node, documents: Iterable[NewFile | HeldFile], choice: FileChoice) -> Layout:
+def layout(
+    contents: Contents,
+    node: Node,
+    documents: Iterable[NewFile | HeldFile],
+    choice: FileChoice,
+    not_staged: Mapping[str, NotStaged] = NONE_REFUSED,
+) -> Layout:
     """The files in the outputs of a leaf's job. `documents` are the files that we make, below `replay/`."""
     step = step_of(node)
-    laying = _Laying(step.source, room_in(node))
+    laying = _Laying(step.source, room_in(node), not_staged)
     if not choice.artifacts:
         return Layout(files=(), omissions=())
     for name in (FILES_FILE, *WRITTEN_BY_STEP):
@@ -129,7 +197,12 @@ def layout(contents: Contents, node: Node, documents: Iterable[NewFile | HeldFil
     for artifact, _, left_out in choice.of(contents.artifacts(step.contents)):
         laying.lay(artifact, left_out)
     laying.list_all()
-    return Layout(files=tuple(laying.files), omissions=tuple(laying.omissions))
+    return Layout(
+        files=tuple(laying.files),
+        omissions=tuple(laying.omissions),
+        refused=laying.refused,
+        lost=tuple(laying.lost),
+    )
 
 
 def scalars(contents: Contents, step: Step) -> Iterator[tuple[str, Iterator[Points]]]:
@@ -152,19 +225,21 @@ def point_parts(contents: Contents, step: Step) -> Iterator[tuple[bytes, int]]:
     return parts(point_requests(contents, step))
 
 
-def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, point_files: Sequence[str], rows: int) -> Json:
+def manifest(node: Node, parent: Mapping[str, str] | None, laid: Layout, points: StagedPoints) -> Json:
     """The document that the step reads first. `parent`: the tags of the run to which a `self` logs besides its own."""
     step = step_of(node)
     text = step.run.description
     told = {DESCRIPTION_TAG: text} if text and fits_a_tag(text) else {}
     return {
         "run": step.source,
-        "rows": rows,
-        "points": list(point_files),
+        "rows": points.rows,
+        "points": list(points.names),
+        "points_refused": {name: {"count": count, "reason": words} for name, (count, words) in points.refused.items()},
         "parameters": parameters(step),
         "tags": {**node.tags, **told},
         "files": [_entry(file) for file in laid.files],
         "parent": None if parent is None else {**parent, **told},
+        "files_refused": dict(laid.refused),
     }
 
 

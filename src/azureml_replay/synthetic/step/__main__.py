@@ -1,7 +1,8 @@
 """`python -m azureml_replay.synthetic.step --root MOUNT --key NODE --out FOLDER`: replays one node of a pipeline.
 
 What the service refuses, value by value, is told in `outputs/replay/refused.json` with its words, for whoever submitted
-the job; everything else is logged. Ends with 1 where anything is missing for another reason.
+the job, and so is what storage did not take for it; everything else is logged. Ends with 1 where anything is missing
+for another reason.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     print(f"replaying {manifest['run']}: {manifest['rows']} points, {len(manifest['files'])} files", flush=True)
     refusals = list(_values(manifest, folder, environment))
     refusals += lay(manifest["files"], folder, Path.cwd())
+    refusals += [Refusal(f"file {to}", why, "file", {"name": to}) for to, why in manifest["files_refused"].items()]
     _report("refused.json", [refusal.document() for refusal in refusals])
     if given.out:
         _mark(Path(given.out), manifest["run"])
@@ -76,7 +78,7 @@ def _log_to_parent(tracking: Tracking, run: str, manifest: Mapping[str, Any], fo
 def _log(tracking: Tracking, run: str, manifest: Mapping[str, Any], folder: Path) -> list[Refusal]:
     """Log points, then parameters, then tags. Raises TrackingRefused, TrackingUnavailable: the run takes nothing."""
     points = StepPoints(tracking, run)
-    sent = points.send([folder / name for name in manifest["points"]])
+    sent = points.send([folder / name for name in manifest["points"]], manifest["points_refused"])
     refusals = points.refusals
     pairs = _pairs(tracking, run, "params", manifest["parameters"]) + _pairs(tracking, run, "tags", manifest["tags"])
     if pairs:

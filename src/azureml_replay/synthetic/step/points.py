@@ -32,7 +32,8 @@ class Refusal(NamedTuple):
     what: str
     reason: str
     kind: str = ""
-    """`parameter`, `tag`, `metric` (one point) or `points` (some of them) where the service refused it; else empty."""
+    """`parameter`, `tag`, `metric` (one point), `points` (some of them) or `file` where the service refused it; else
+    empty."""
     told: Mapping[str, Any] = {}
     """What it was, for whoever submitted the job and for people: `name`, `value`, `step`, `timestamp`, `count`."""
 
@@ -74,22 +75,35 @@ class StepPoints:
         """The number of points that the service refused, now or when the step ran before."""
         return self._progress.refused
 
-    def send(self, files: Sequence[Path]) -> int:
+    def send(self, files: Sequence[Path], refused: Mapping[str, Mapping[str, Any]]) -> int:
         """Send all points of these files, whose lines are requests; how many are in the run now.
 
+        `refused`: name of a file that is not here, as storage took it not -> its `count` of points, and the `reason`.
         Raises TrackingUnavailable; what was refused is in `refusals`.
         """
         self._progress = StepProgress.of(self._tracking.tags(self._run).get(PROGRESS, ""))
         if self._progress.refused:
             self._refuse_some(self._progress.refused, "refused when the step ran before")
         seen = 0
-        for batch in _batches(files):
-            left = batch[max(0, self._progress.done - seen) :]
-            seen += len(batch)
-            if left:
-                self._tracking.renew(self._run)
-                self._append(left)
+        for path in files:
+            if path.name in refused:
+                seen += refused[path.name]["count"]
+                self._pass_over(seen - self._progress.done, refused[path.name]["reason"])
+                continue
+            for batch in _batches(path):
+                left = batch[max(0, self._progress.done - seen) :]
+                seen += len(batch)
+                if left:
+                    self._tracking.renew(self._run)
+                    self._append(left)
         return self._progress.done - self._progress.refused
+
+    def _pass_over(self, count: int, reason: str) -> None:
+        """Count points that nobody could bring here, unless they were when the step ran before."""
+        if count > 0:
+            self._progress = StepProgress(self._progress.done + count, self._progress.refused + count)
+            self.note()
+            self._refuse_some(count, reason)
 
     def note(self) -> None:
         """Write the tag once more. Raises TrackingRefused, TrackingUnavailable: the run takes nothing at all."""
@@ -158,8 +172,7 @@ def _parts(batch: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     return by_name if len(by_name) > 1 else [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
 
 
-def _batches(files: Sequence[Path]) -> Iterator[list[dict[str, Any]]]:
-    for path in files:
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
+def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)

@@ -137,11 +137,20 @@ def _told(error: urllib.error.HTTPError) -> Exception:
         text = error.read().decode(errors="replace")
     except (OSError, http.client.HTTPException):
         text = ""
-    message = f"{error.code} {text[:500]}"
+    message = f"{_words(text)[:500]} ({error.code})"
     if error.code == 429:
         stated = error.headers.get("Retry-After") or (_STATED_WAIT.search(text) or [None, None])[1]
         return _Busy(message, float(stated) if stated and stated.isdecimal() else None)
     return Unknown(message) if error.code == 408 or error.code >= 500 else TrackingRefused(message, error.code)
+
+
+def _words(text: str) -> str:
+    """The service's sentence in the JSON of a refusal; around it stand a time and ids that differ each time."""
+    try:
+        told = json.loads(text)
+        return str(told.get("error", told)["message"])
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return text
 
 
 def _wait(attempt: int, stated_s: float | None) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,6 +19,8 @@ Edges = Literal["none", "shape"]
 
 SELF = "self"
 """The last part of the key of a run's own values: `self` for the root's, `inner/self` for a nested pipeline's."""
+LONGEST_FOLDER = 600
+"""Characters: a blob's name has 1,024, of which at most 320 are the folders above and the file's own name."""
 RUN = "run"
 """`Omission.what` of a run that has no job at all in the replay."""
 
@@ -27,7 +30,7 @@ class Node:
     """One job of the replay, below the root job (or the root job itself, where that is a command job)."""
 
     key: str
-    """The path in the tree, unique: slugs `[a-z_][a-z0-9_]{0,59}` joined by `/`; also the folder of staged files."""
+    """The path in the tree, unique: slugs `[a-z_][a-z0-9_]{0,59}` joined by `/`."""
     kind: NodeKind
     """`leaf`: a run without children · `group`: a run with children, as a nested pipeline · `self`: the leaf in a
     group (or in the root pipeline) that logs what the group's own run holds, to itself and to its parent's run."""
@@ -48,6 +51,13 @@ class Node:
     def name(self) -> str:
         """The key within its own graph: the last part."""
         return self.key.rpartition("/")[2]
+
+    @property
+    def folder(self) -> str:
+        """The folder of its staged files: the key, unless that is too long for storage; then one that is no key."""
+        if len(self.key) <= LONGEST_FOLDER:
+            return self.key
+        return f"0/{hashlib.sha256(self.key.encode()).hexdigest()[:32]}"
 
     def walk(self) -> Iterator[Node]:
         """The node itself and all below it, parents first."""
@@ -96,3 +106,8 @@ class Tree:
         for leaf in self.leaves():
             if leaf.step:
                 yield from leaf.step.omissions
+
+
+def originals(tree: Tree) -> list[RunId]:
+    """Every run that the tree stands for, once."""
+    return list(dict.fromkeys([tree.root, *(node.source for node in tree.walk())]))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from azureml_replay.model import Omission
+from azureml_replay.model import Omission, StoredFile
+from azureml_replay.planning.refused import REFUSED
 from azureml_replay.synthetic.tree.nodes import RUN, Node, Tree
 
 SECONDS_PER_CONTAINER = 60
@@ -33,6 +34,8 @@ class LeftJobs:
     """Jobs whose plan changed since they were submitted."""
     starts: int = 0
     """Container starts that it takes to submit those anew."""
+    beside: int = 0
+    """Jobs of runs that have got a parent since: they are archived once the job of that one is complete."""
     hidden: int = 0
     """Jobs that `undo` archived: they are shown again."""
 
@@ -45,6 +48,11 @@ class LeftJobs:
                 self.points += leaf.step.points
                 self.files += leaf.step.files
                 self.bytes += leaf.step.bytes
+
+    def lack(self, files: Collection[StoredFile]) -> None:
+        """Take back what was counted of files that a job cannot have. NOT repeatable."""
+        self.files -= len(files)
+        self.bytes -= sum(one.size_bytes for one in files)
 
 
 @dataclass(slots=True)
@@ -69,8 +77,12 @@ class DryRun:
     """Values that the limits refuse, kept in files."""
     left_out: int = 0
     """Originals without a counterpart: trials, as a rule."""
+    items_refused: int = 0
+    """Omissions of what the target refused."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Reason -> number of omissions, those kept in files too."""
+    waiting: int = 0
+    """Jobs that are not among these: a run of theirs, which others stand below, is to be extracted first."""
     left: LeftJobs | None = None
     """What of all this is left to do in the target that was named; None: none was."""
 
@@ -98,7 +110,13 @@ class DryRun:
         """Count what jobs will not have; `stage.left_behind` has a leaf's files and metrics. NOT repeatable."""
         for omission in dict.fromkeys(omissions):
             self.left_out += omission.what == RUN
+            self.items_refused += omission.reason.startswith(REFUSED)
             self.reasons[omission.reason] = self.reasons.get(omission.reason, 0) + 1
+
+    def lack(self, files: Collection[StoredFile]) -> None:
+        """As `LeftJobs.lack`. NOT repeatable."""
+        self.files -= len(files)
+        self.bytes -= sum(one.size_bytes for one in files)
 
     def _add_leaf(self, leaf: Node) -> None:
         self.containers += 1

@@ -21,7 +21,7 @@ from azureml_replay.planning.plan import Step, plan_unit
 from azureml_replay.synthetic.expected import as_kept
 from azureml_replay.synthetic.staging.batches import holdable, is_scalar, metric, parts, requests
 from azureml_replay.synthetic.staging.documents import METRICS_FILE, documents
-from azureml_replay.synthetic.staging.manifest import FILES_FILE, encoded, layout, manifest, point_parts
+from azureml_replay.synthetic.staging.manifest import FILES_FILE, StagedPoints, encoded, layout, manifest, point_parts
 from azureml_replay.synthetic.staging.paths import Places, place_of, refusal
 from azureml_replay.synthetic.tree.nodes import Node
 from azureml_replay.workspace.put_files import HeldFile, NewFile
@@ -257,7 +257,7 @@ def test_the_manifest_says_all_that_the_step_logs() -> None:
     node = Node(key="self", kind="self", source=RUN, display_name="x", step=one, tags={"a": "b"})
     laid = layout(contents, node, [], FileChoice())
 
-    told = manifest(node, {"role": "group"}, laid, ["points-0000.jsonl"], 3)
+    told = manifest(node, {"role": "group"}, laid, StagedPoints(["points-0000.jsonl"], 3))
 
     assert json.loads(json.dumps(told)) == {
         "run": "original",
@@ -270,6 +270,8 @@ def test_the_manifest_says_all_that_the_step_logs() -> None:
             for file in laid.files
         ],
         "parent": {"role": "group", "mlflow.note.content": "told"},
+        "points_refused": {},
+        "files_refused": {},
     }
     ((data, rows),) = point_parts(contents, one)
     assert (rows, len(json.loads(data))) == (3, 3)
@@ -282,7 +284,7 @@ def test_every_text_and_number_of_python_is_staged() -> None:
     one = replace(one, run=replace(one.run, parameters={"big": [2**70], "broken": "\udfff"}))
     node = Node(key="self", kind="self", source=RUN, display_name="\ud800", step=one, tags={"\ud800": "b"})
 
-    told = json.loads(encoded(manifest(node, None, layout(contents, node, [], FileChoice()), [], 1)))
+    told = json.loads(encoded(manifest(node, None, layout(contents, node, [], FileChoice()), StagedPoints(rows=1))))
 
     assert told["parameters"] == {"big": f"[{2**70}]", "broken": "\udfff"}
     assert "\ud800" in told["tags"]

@@ -24,6 +24,7 @@ from azureml_replay.synthetic.tree.nodes import RUN, Tree
 from azureml_replay.synthetic.tree.ports import UP_PORTS
 from azureml_replay.synthetic.tree.trials import TrialChoice
 from azureml_replay.terminal import layout
+from azureml_replay.workspace.limits import DOCUMENTED
 from unit.families import SOURCE, Family, a_pipeline, a_run, keys, node, output
 
 PLACE = JobPlace(workspace="/w", compute="serverless", datastore="d", code="/c", environment="/e", component="/s")
@@ -76,6 +77,22 @@ def test_a_tree_without_end_becomes_jobs_down_to_a_level() -> None:
     assert len(submission(tree, PLACE, "azureml://root/").graphs) == DEEPEST - 1
     for drawn in (drawn_in_full(tree, "c"), hierarchy(tree)):
         assert len(list(layout.tree(drawn))) > DEEPEST
+
+
+def test_a_folder_of_staged_files_is_one_that_storage_takes() -> None:
+    """However deep and long the names are; the step is told the same one."""
+    family = Family([a_run(f"r{at}", f"r{at - 1}" if at else None, display_name=f"{at}{'x' * 60}") for at in range(30)])
+
+    leaves = list(family.tree().leaves())
+
+    folders = [leaf.folder for leaf in leaves]
+    assert len(set(folders)) == len(leaves)
+    assert folders[0] == leaves[0].key
+    assert max(len(leaf.key) for leaf in leaves) > DOCUMENTED.blob_name
+    above, below = f"azureml-replay/{'i' * 32}/{'r' * DOCUMENTED.run_id}/", "/points-0000.jsonl"
+    assert max(map(len, folders)) <= DOCUMENTED.blob_name - len(above) - len(below)
+    bodies = [one.body for one in submission(family.tree(), PLACE, "azureml://root/").graphs]
+    assert all(f'"{folder}"' in json.dumps(bodies) for folder in folders[1:])
 
 
 def test_a_root_without_values_of_its_own_starts_no_container_for_them() -> None:

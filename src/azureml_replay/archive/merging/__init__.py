@@ -1,0 +1,1 @@
+"""Archives of one source, folded into one of them."""

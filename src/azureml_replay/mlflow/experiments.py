@@ -1,0 +1,117 @@
+"""The experiments of a server: found, made, written, deleted and restored.
+
+Deleting an experiment deletes its runs, everybody's, and restoring it shows them all again, those too that were deleted
+one by one before. So a run that is hidden for itself bears a tag, and is hidden again where its experiment is restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.mlflow.rest import Rest
+from azureml_replay.mlflow.wire import answers, ask, encode
+from azureml_replay.mlflow.wire.ours import HIDDEN_TAG
+from azureml_replay.model import Experiment
+
+EXISTS = "RESOURCE_ALREADY_EXISTS"
+CLOSED = "the experiment {name} is deleted there: restore it first"
+
+
+class Experiments:
+    """The experiments of one server, with a prefix before the names that are written there."""
+
+    def __init__(self, rest: Rest, prefix: str = "") -> None:
+        """Nothing is asked yet."""
+        self._rest, self._prefix = rest, prefix
+        self._ids: dict[str, str] = {}
+        """Name -> id, of those that were found or made."""
+
+    async def found(self, name: str) -> Experiment | None:
+        """An experiment by its name, deleted or not; None where there is none."""
+        there = await self._rest.experiment(self._prefix + name)
+        if there is None:
+            return None
+        self._ids[name] = there.id
+        return replace(there, name=name)
+
+    async def id_of(self, name: str) -> str | None:
+        """Its id; None where there is none."""
+        if name not in self._ids:
+            await self.found(name)
+        return self._ids.get(name)
+
+    async def made(self, name: str) -> str:
+        """Its id; it is made where there is none. Repeatable. Raises Rejected where it is deleted."""
+        if name in self._ids:
+            return self._ids[name]
+        there = await self.found(name)
+        if there is not None and there.archived is not None:
+            del self._ids[name]  # a run is made once somebody has restored it
+            raise Rejected(CLOSED.format(name=name), status=400)
+        return self._ids[name] if there is not None else await self._create(Experiment(id="", name=name))
+
+    async def put(self, experiment: Experiment) -> None:
+        """Write description and tags, then whether it is archived. Repeatable."""
+        there = await self.found(experiment.name)
+        if there is None:
+            await self._create(replace(experiment, archived=None))
+        else:
+            await self._update(there, experiment)
+        if experiment.archived is not None and (there is None or there.archived is None):
+            await self._call("experiments/delete", encode.experiment(self._ids[experiment.name]), gone=True)
+
+    async def made_first(self, experiment: Experiment) -> None:
+        """Make an experiment, whose name the prefix is not for, unless there is one. NOT repeatable."""
+        body = encode.created_experiment(experiment.name, experiment)
+        try:
+            await self._rest.send("POST", f"{ask.API}/experiments/create", json=body, repeatable=False)
+        except Rejected as error:
+            if error.code != EXISTS:
+                raise
+
+    async def _update(self, there: Experiment, wanted: Experiment) -> None:
+        held = encode.experiment_tags(there)
+        tags = {key: value for key, value in encode.experiment_tags(wanted).items() if held.get(key) != value}
+        if there.archived is not None and (wanted.archived is None or tags):
+            await self._restore(there)
+        for key, value in tags.items():
+            await self._call("experiments/set-experiment-tag", encode.experiment_tag(there.id, key, value))
+        if there.archived is not None and wanted.archived is not None and tags:
+            await self._call("experiments/delete", encode.experiment(there.id), gone=True)
+
+    async def _restore(self, there: Experiment) -> None:
+        """Show it, and hide its runs again that were hidden for themselves."""
+        await self._call("experiments/restore", encode.experiment(there.id), gone=True)
+        async for page in self._rest.runs([there.id], {there.id: there.name}):
+            for run in (one.run for one in page):
+                if HIDDEN_TAG in run.tags and not run.hidden:
+                    await self._call("runs/delete", encode.run(run.id))
+
+    async def _create(self, experiment: Experiment) -> str:
+        body = encode.created_experiment(self._prefix + experiment.name, experiment)
+        try:
+            answer = await self._rest.send("POST", f"{ask.API}/experiments/create", json=body)
+        except Rejected as error:
+            if error.code != EXISTS:
+                raise
+            there = await self.found(experiment.name)  # somebody was first, or an answer was lost
+            if there is None:
+                raise
+            return there.id
+        self._ids[experiment.name] = answers.created_experiment(answer.json())
+        return self._ids[experiment.name]
+
+    async def _call(self, call: str, body: Mapping[str, object], *, gone: bool = False) -> None:
+        """A repeatable call. `gone`: that it is so already is answered as if it were not there."""
+        try:
+            await self._rest.send("POST", f"{ask.API}/{call}", json=body)
+        except NotFound:
+            if not gone:
+                raise
+
+
+def hidden_by(experiment: Experiment | None) -> bool:
+    """True where runs are not shown because their experiment is deleted."""
+    return experiment is not None and experiment.archived is not None

@@ -1,0 +1,180 @@
+"""What changes on either side after a first replay into a real MLflow server, and what is taken back there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+from typer.testing import CliRunner
+
+from azureml_replay.cli.app import app
+from azureml_replay.comparison.three_way import Fate
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from azureml_sandbox.world import Document
+from e2e.tampering import HOME, Held, change, fill, in_home, in_run, row
+from mlflow_servers import MlflowServer
+from servers.moving import Sent, bindings, findings, kept, named, prefix_of, sent_now, taken_back
+from servers.seen import SeenRun, look
+
+PRESSING = ("missing", "warning")
+LATER = "2030-01-01T00:00:00+00:00"
+_YEARS = count(2031)
+
+
+def now() -> str:
+    """Later than ever before: extraction goes by it."""
+    return f"{next(_YEARS)}{LATER[4:]}"
+
+
+class Sides:
+    """A source that is changed, and the server that its history goes to."""
+
+    def __init__(self, sandbox: Sandbox, source: WorkspaceFile, server: MlflowServer, folder: Path) -> None:
+        self.sandbox, self.source, self.server = sandbox, source, server
+        self.folder, self.target = folder / "history", named(server, folder)
+        self.client = MlflowClient(tracking_uri=server.url)
+
+    def send(self) -> Sent:
+        asyncio.run(kept(self.source, self.folder))
+        return sent_now(self.folder, self.target)
+
+    def edit(self, how: Any) -> None:
+        change(self.sandbox, self.source, how)
+
+    def there(self, run: str) -> str:
+        return bindings(self.folder, self.target)[run]
+
+    def seen(self, run: str) -> SeenRun:
+        return look(self.server.url, prefix_of(self.target)).runs[self.there(run)]
+
+    def told(self) -> set[tuple[str, str, str]]:
+        return {(one.run, one.what, one.kind) for one in findings(self.folder, self.target)}
+
+
+def of_root(**fields: object) -> Any:
+    """As a PATCH of the root would."""
+    return in_run(lambda run: {**fields, "lastModifiedUtc": now()})
+
+
+def more_rows(held: Held) -> None:
+    """A row that the source gets later, and the run's note of it."""
+    series, _ = held.rows()
+    held.world.metrics.append(held.guid, series, [row(9, 0.5)])
+    held.world.runs.put(held.guid, held.run() | {"lastModifiedUtc": now()})
+
+
+def with_tag(**tags: str) -> Any:
+    """A tag of the root, changed."""
+    return in_run(lambda run: {"tags": run["tags"] | tags, "lastModifiedUtc": now()})
+
+
+def test_each_side_keeps_what_it_changed(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """The source's news go over, also to runs that are hidden; what people edited on the server stays, and is told."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    assert sides.send().verdict.findings == 0
+    root = sides.there("root")
+
+    sides.edit(with_tag(team="red"))
+    sides.client.set_tag(root, "mlflow.note.content", "edited there")
+    sides.client.set_tag(root, "theirs", "added there")
+    done = sides.send()
+
+    assert (done.figures[0], done.replayed.failed) == (1, ())
+    assert sides.told() == {("root", "description", Fate.EDITED.value), ("root", "tag theirs", Fate.EDITED.value)}
+    assert (sides.seen("root").tags["team"], sides.seen("root").tags["theirs"]) == ("red", "added there")
+
+    sides.client.delete_tag(root, "theirs")
+    sides.client.set_tag(root, "mlflow.note.content", "as it was")
+    sides.edit(of_root(hidden=True))
+    assert sides.send().verdict.findings == 0
+    assert sides.seen("root").stage == "deleted"
+
+    sides.edit(more_rows)
+    done = sides.send()
+
+    assert (done.figures[:2], done.replayed.failed, sides.told()) == ((1, 1), (), set())
+    seen = sides.seen("root")
+    assert (seen.stage, len(seen.points["loss"])) == ("deleted", 6)
+    assert sides.send().figures == (0, 0, 0)
+
+
+def test_an_archived_experiment_is_opened_for_news_and_archived_again(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """A server deletes its runs with it, and restores all; one that was hidden for itself stays hidden."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    change(calm, source, in_home(archivedTime=LATER))
+    change(calm, source, in_run(lambda run: {"hidden": True}, "child"))
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+
+    assert sides.send().verdict.findings == 0
+    assert look(mlflow_server.url, prefix_of(sides.target)).experiments[HOME][0] == "deleted"
+
+    sides.edit(with_tag(team="red"))
+    assert (sides.send().figures[0], sides.told()) == (1, set())
+    assert sides.seen("root").tags["team"] == "red"
+    assert look(mlflow_server.url, prefix_of(sides.target)).experiments[HOME][0] == "deleted"
+    assert sides.send().figures == (0, 0, 0)
+
+    sides.edit(in_home(archivedTime=None))
+    assert sides.send().verdict.findings == 0
+    assert (sides.seen("root").stage, sides.seen("child").stage) == ("active", "deleted")
+
+
+def test_undo_hides_and_replay_brings_back(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """Runs, files and the experiment; nobody's own run is hidden with them. Nothing can be removed for good."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    sides.send()
+    before = sides.seen("root")
+    home = sides.client.get_experiment_by_name(prefix_of(sides.target) + HOME)
+    own = sides.client.create_run(home.experiment_id, run_name="theirs")
+
+    done = asyncio.run(taken_back(sides.folder, sides.target))
+
+    assert (done.runs, done.failed, HOME in done.experiments) == (2, (), False)
+    assert (sides.seen("root").stage, sides.seen("root").files) == ("deleted", {})
+    listed = sides.client.search_runs([home.experiment_id], run_view_type=ViewType.ACTIVE_ONLY)
+    assert [run.info.run_id for run in listed] == [own.info.run_id]
+    assert sides.send().verdict.findings == 0
+    after = sides.seen("root")
+    assert (after.stage, after.files, after.points, after.tags) == ("active", before.files, before.points, before.tags)
+    refused = CliRunner().invoke(app, ["undo", str(sides.folder), "--target", str(sides.target), "--delete"])
+    assert "mlflow gc" in str(refused.exception)
+
+
+def test_commands_name_the_server_as_any_workspace(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Doctor first, then one migrate by its address; status, map and report know it."""
+    monkeypatch.chdir(tmp_path)
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    target = named(mlflow_server, tmp_path)
+    say = ["--source", str(source.path), "--target", str(target)]
+
+    looked = CliRunner().invoke(app, ["doctor", *say, "--json"])
+    done = CliRunner().invoke(app, ["migrate", *say, "--archive", "history", "--json"])
+
+    rows: list[Document] = json.loads(looked.stdout)["rows"]
+    assert (looked.exit_code, done.exit_code) == (0, 0), (looked.output, done.output)
+    assert [
+        one for one in rows if one["side"] == "target" and one["outcome"] in PRESSING and one["probe"] != "answers"
+    ] == []
+    status = CliRunner().invoke(app, ["status", "history"]).output
+    assert mlflow_server.url in status
+    mapped = CliRunner().invoke(app, ["map", "history", "--json"])
+    assert {"root", "child"} <= {one["source_id"] for one in json.loads(mapped.stdout)}
