@@ -32,6 +32,7 @@ from azureml_replay.deleting import (
     in_batches,
 )
 from azureml_replay.direct.asset_undo import AssetUndo, undoable_assets
+from azureml_replay.direct.undone import Undoable, Undone
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -61,64 +62,6 @@ RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
 LAST_COPY = "the source has it no more, and the archive does not keep it"
 GONE = "{what} is not in the target any more: replay makes it anew"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undoable:
-    """What the ledger says is there to take back."""
-
-    runs: int
-    """To be hidden."""
-    files: int
-    """Of those runs, at most."""
-    jobs: int
-    """To be archived."""
-    hidden_runs: int
-    """Hidden already: with `delete` they go, too, but for `staying_runs`, which are not among them."""
-    hidden_jobs: int
-    """Root runs whose jobs are archived already."""
-    assets: int = 0
-    """To be archived."""
-    staying_runs: int = 0
-    """Hidden runs that stay with `delete`, too: the service keeps them, or one below them."""
-
-    @property
-    def hides(self) -> int:
-        """What there is to take back."""
-        return self.runs + self.jobs + self.assets
-
-    @property
-    def deletes(self) -> int:
-        """What there is to delete."""
-        return self.hides + self.hidden_runs + self.hidden_jobs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undone:
-    """What one call of `undo` did."""
-
-    runs: int
-    """Hidden now."""
-    files: int
-    """Removed now."""
-    jobs: int
-    """Of synthetic replay, archived now; what their steps logged and wrote stays with them."""
-    experiments: tuple[str, ...]
-    """Archived now: replay made them, and no run in them is left to be seen."""
-    left: tuple[tuple[RunId, str], ...]
-    """Runs of the source and why what stands for them, or a file of it, was left alone; of an experiment no run."""
-    failed: tuple[tuple[RunId, str], ...]
-    gone: tuple[tuple[RunId, str], ...] = ()
-    """Runs of the source, and what stood for them and is not there: it was removed, by another archive or by hand."""
-    assets: int = 0
-    """Archived now: only such as this archive made."""
-    last_copies: int = 0
-    """Files among `left` that are nowhere else: they stay with their hidden runs."""
-    deleted: int = 0
-    """Runs that are gone for good now, of those that were hidden, now or before."""
-    deleted_jobs: int = 0
-    kept: tuple[tuple[RunId, str], ...] = ()
-    """Runs of the source that were to be deleted, and why what stands for them stays hidden."""
 
 
 def undoable(archive: Archive, target: Place) -> Undoable:

@@ -89,13 +89,13 @@ def questions(archive: Archive, selection: Selection, target: Place | None = Non
 
 
 def test_a_plan_asks_by_pages_and_not_by_runs(archive: Archive) -> None:
-    """Six for a hundred runs (they and their jobs; code, series, files, omissions, lenders); the last finds no more."""
-    assert questions(archive, Selection()) == (6 * 3 + 1, FAMILIES * (1 + CHILDREN))
+    """Seven for a hundred runs (they, jobs; code, series, files, omissions, lenders, outputs); the last finds none."""
+    assert questions(archive, Selection()) == (7 * 3 + 1, FAMILIES * (1 + CHILDREN))
 
 
 def test_what_is_selected_is_asked_about_by_pages_too(archive: Archive) -> None:
     """And once for each unit, which gives its runs; the last one is for the listing."""
-    assert questions(archive, Selection(limit=40)) == (5 * 2 + 40 + 1, 40 * (1 + CHILDREN))
+    assert questions(archive, Selection(limit=40)) == (6 * 2 + 40 + 1, 40 * (1 + CHILDREN))
 
 
 def test_what_a_target_says_of_runs_comes_by_pages_too(archive: Archive) -> None:
@@ -103,7 +103,7 @@ def test_what_a_target_says_of_runs_comes_by_pages_too(archive: Archive) -> None
     target = azure_place("sub", "group", "asked")
     archive.ledger(target).bind({RunId("root-001"): RunId("new")})
 
-    assert questions(archive, Selection(), target) == ((6 + 7) * 3 + 1, FAMILIES * (1 + CHILDREN))
+    assert questions(archive, Selection(), target) == ((7 + 7) * 3 + 1, FAMILIES * (1 + CHILDREN))
 
 
 def test_what_a_target_calls_runs_comes_with_them(archive: Archive) -> None:

@@ -47,6 +47,7 @@ from azureml_replay.model import (
 )
 from looks import looked_at
 from old_archives import NUMBERS, unpacked
+from unit.archive.full import SOURCE as FULL_SOURCE
 from unit.archive.full import full
 
 SOURCE, TARGET, OTHER = (azure_place("sub", "group", name) for name in ("source", "target", "other"))
@@ -641,3 +642,19 @@ def test_a_read_only_disk_is_read(tmp_path: Path) -> None:
         assert merged(ours, theirs).runs == 1
     finally:
         theirs.chmod(0o700)
+
+
+def test_assets_come_with_what_became_of_them(tmp_path: Path) -> None:
+    """What ours lacks, with its files, who names it, and the receipt of the target; twice is as once."""
+    full(tmp_path / "other")
+    with Archive.create(tmp_path / "ours", FULL_SOURCE, redact=("*.private",)) as archive:
+        for _ in range(2):
+            merge(archive, [tmp_path / "other"])
+        (asset,) = archive.assets()
+        receipts = archive.ledger(TARGET).asset_receipts()
+
+        assert (str(asset.key), len(archive.asset_files(asset.key))) == ("model m:1", 1)
+        assert [one.there.version for one in receipts.values()] == ["2"]
+        assert archive.runs_that_use(asset.key) == [RunId("r1")]
+        assert archive.asset_extraction() is not None
+        assert check(archive).damages == ()

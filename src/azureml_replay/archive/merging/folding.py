@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from azureml_replay.archive.database import Database, uri_of
 from azureml_replay.archive.listing import Listing
+from azureml_replay.archive.merging.assets import AssetFold
 from azureml_replay.archive.merging.beside import BesideFold, BytesFold
 from azureml_replay.archive.merging.both import Both, Other
 from azureml_replay.archive.merging.ledgers import LedgerFold
@@ -100,6 +101,10 @@ class _Folding(Both):
         beside.fold_contents()
         self.progress.doing("putting the ledgers together")
         ledgers.fold_ledgers()
+        self._part(AssetFold).fold_assets()
+        assets = self._part(AssetFold)
+        assets.fold_assets()
+        assets.fold_asset_receipts()
         beside.fold_notes()
         Listing(self.folder, self._db).put_in_order()
         return Folded(
