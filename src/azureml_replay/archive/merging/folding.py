@@ -101,7 +101,6 @@ class _Folding(Both):
         beside.fold_contents()
         self.progress.doing("putting the ledgers together")
         ledgers.fold_ledgers()
-        self._part(AssetFold).fold_assets()
         assets = self._part(AssetFold)
         assets.fold_assets()
         assets.fold_asset_receipts()
