@@ -31,6 +31,7 @@ from e2e.library import DiesAt, FastClock, PowerCut, configured
 from e2e.mlflow_history import Held
 from e2e.mlflow_window import browsing
 from mlflow_servers import NEWEST, OLDER, MlflowServer, serving
+from servers.moving import kept, named, prefix_of, sent_now
 
 STATUSES = {
     "FINISHED": "Completed",
@@ -292,10 +293,10 @@ async def carried(server: MlflowServer, target: WorkspaceFile, folder: Path) -> 
 
 
 @pytest.mark.usefixtures("azure_env")
-def test_a_server_moves_into_a_workspace(
-    mlflow_source: MlflowServer, experiment: str, workspace: WorkspaceFile, tmp_path: Path
+def test_a_server_moves_into_a_workspace_and_on_to_another_server(
+    mlflow_source: MlflowServer, experiment: str, mlflow_server: MlflowServer, workspace: WorkspaceFile, tmp_path: Path
 ) -> None:
-    """With the server's run ids; all equal, byte for byte; a second run sends nothing."""
+    """With the server's run ids; all equal, byte for byte; a second run sends nothing. Then from the workspace on."""
     done = asyncio.run(carried(mlflow_source, workspace, tmp_path / "kept"))
     ids = {one.info.run_id for one in history.everything(mlflow_source, experiment)}
 
@@ -308,3 +309,39 @@ def test_a_server_moves_into_a_workspace(
         assert all(why in reasons for why in ("a backslash", "another kind of workspace", *history.UNREADABLE.values()))
     again = asyncio.run(carried(mlflow_source, workspace, tmp_path / "kept"))
     assert (again.replayed.runs, again.replayed.points, again.replayed.files, again.verdict.findings) == (0, 0, 0, 0)
+    back = asyncio.run(kept(workspace, tmp_path / "back"))
+    expect_same_behind(mlflow_source, experiment, back, named(mlflow_server, tmp_path), mlflow_server)
+
+
+def expect_same_behind(source: MlflowServer, experiment: str, back: Path, target: Path, server: MlflowServer) -> None:
+    """What Azure ML can hold is the same on a server behind the workspace, by MLflow's own client on both."""
+    done = sent_now(back, target)
+
+    assert (done.verdict.findings, done.replayed.failed) == (0, ())
+    home = MlflowClient(server.url).get_experiment_by_name(prefix_of(target) + NAME)
+    assert (home.tags["mlflow.note.content"], home.tags["team"]) == ("what it is for", "ü")
+    behind = {one.tags["original_job_id"]: one for one in history.everything(server, home.experiment_id)}
+    first = {one.info.run_id: one for one in history.everything(source, experiment)}
+    assert behind.keys() == first.keys()
+    for run, one in first.items():
+        expect_same(one, behind[run], behind)
+        for path in ("plain.txt", "sub/日本 é😀.txt", "large.bin"):
+            if path in one.files:
+                assert history.content(server, behind[run].info.run_id, path, back) == history.FILES[path]
+
+
+def expect_same(one: Held, other: Held, back: dict[str, Held]) -> None:
+    """A run of both servers, but its creator, long tags, and files of names that Azure ML or the client cannot have."""
+    for name in ("status", "start_time", "end_time", "run_name", "lifecycle_stage"):
+        assert getattr(other.info, name) == getattr(one.info, name), (one.info.run_name, name)
+    parent = one.tags.get("mlflow.parentRunId")
+    tags = one.tags | ({"mlflow.parentRunId": back[parent].info.run_id} if parent else {})
+    assert {key: value for key, value in tags.items() if len(value) <= AZURE_TAG}.items() <= other.tags.items()
+    assert (other.params, other.points) == (one.params, one.points)
+    same = {path: size for path, size in one.files.items() if path not in history.UNREADABLE | NOT_BEHIND}
+    assert {path: size for path, size in other.files.items() if not path.startswith("replay/")} == same
+
+
+AZURE_TAG = 1_000
+NOT_BEHIND = {history.BACKSLASH: "no name in Azure ML", "sub/deep/a b?&=+;'.txt": "MLflow's client cuts it at its ?"}
+"""Files of the source that are elsewhere, or nowhere, behind the workspace."""
