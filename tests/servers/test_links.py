@@ -28,7 +28,7 @@ def test_a_runs_page_opens_by_its_id_alone(version: str, tmp_path: Path) -> None
         page.goto(page_of_run(place, None, RunId(run)) or "")
         expect(page.get_by_text("a run of many").first).to_be_visible(timeout=60_000)
         page.goto(page_of_workspace(place, None) or "")
-        page.wait_for_load_state("networkidle")
+        expect(page.get_by_text("Experiments").first).to_be_visible(timeout=60_000)
         expect(page.get_by_text("Page Not Found")).to_have_count(0)
 
 

@@ -46,6 +46,7 @@ SHOWN = "files and metrics of "
 """The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
 SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
+CUT_NAME = "longer than {} characters: cut there, and whole in a tag of the experiment"
 FILES, LEFT = "files", "left"
 """Keys of what the ledger says of a run: the choice of its files, or why nothing of it is to be carried."""
 SHOWS = "shows"
@@ -318,6 +319,8 @@ def _say_what_stays(
         fitting.omit("run", history.refused.run)
     if run.parent and parentless:
         fitting.omit(f"parent {run.parent}", "the source has no such run")
+    if parentless and len(run.experiment) > profile.limits.experiment_name:
+        fitting.omit(f"name of experiment {run.experiment}", CUT_NAME.format(profile.limits.experiment_name))
     if run.lender and lender is None:
         fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
     for key in run.unknown:
