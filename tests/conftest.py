@@ -13,7 +13,7 @@ import pytest
 from azureml_replay.terminal import log_file
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from environment import point_at
-from mlflow_servers import MlflowServer, serving
+from mlflow_servers import MlflowServer, serving, shared
 
 LONGEST = (
     "e2e/test_lease.py",
@@ -81,7 +81,18 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """The newest MLflow's server, on SQLite, with proxied artifacts: each test has experiments of its own in it."""
+    """The newest MLflow's server, on SQLite, with proxied artifacts: each test has experiments of its own in it.
+
+    One for all test processes: each that had its own spent 7 s of processor on starting it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    with shared((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlflow server") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """Another one that this process alone writes to: an archive knows all experiments of its source."""
     with serving(tmp_path_factory.mktemp("mlflow")) as server:
         yield server
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -19,10 +22,11 @@ import pytest
 from e2e import mlflow_window, own_environment
 from e2e.mlflow_window import NEWEST, OLDER
 
-__all__ = ("NEWEST", "OLDER", "MlflowServer", "serving")
+__all__ = ("NEWEST", "OLDER", "MlflowServer", "serving", "shared")
 
 START_S = 120
-"""A server makes 67 migrations of its database before it answers, on a machine where other tests run."""
+"""A server imports MLflow twice before it answers, on a machine where other tests run."""
+LOG = "server.log"
 
 
 @dataclass(frozen=True)
@@ -49,36 +53,78 @@ def serving(
 
     Skips the test where the version cannot be installed.
     """
+    server, process = _started(folder, version, *flags, store=store, workers=workers, **settings)
+    with process:
+        try:
+            _until_it_answers(process, server.url, folder)
+            yield server
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def shared(folder: Path) -> Iterator[MlflowServer]:
+    """The newest version's server, one for all test processes that name this folder: each test has names of its own.
+
+    It ends with the last process that uses it, however that ends: the lock of a process goes with it, and a guardian
+    waits until nobody has one.
+    """
+    folder.mkdir(exist_ok=True)
+    with (folder / "first").open("w") as first, (folder / "users").open("w") as users:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        fcntl.flock(users, fcntl.LOCK_SH)  # a guardian that has it is about to end the server, and its note
+        note = folder / "server.txt"
+        if not note.exists():
+            server, process = _started(Path(mkdtemp(dir=folder)), NEWEST)
+            subprocess.Popen(
+                [sys.executable, "-c", _GUARDIAN, users.name, str(note), str(process.pid)], start_new_session=True
+            )
+            _until_it_answers(process, server.url, server.artifacts.parent)
+            note.write_text(f"{server.url}\n{server.artifacts}")
+        url, artifacts = note.read_text().splitlines()
+        fcntl.flock(first, fcntl.LOCK_UN)
+        yield MlflowServer(url, NEWEST, mlflow_window.installed(NEWEST), Path(artifacts))
+
+
+_GUARDIAN = """
+import fcntl, os, pathlib, signal, sys
+with open(sys.argv[1], "w") as users:
+    fcntl.flock(users, fcntl.LOCK_EX)
+    pathlib.Path(sys.argv[2]).unlink(missing_ok=True)
+    os.killpg(int(sys.argv[3]), signal.SIGKILL)
+"""
+
+
+_ENVIRONMENT = {name: value for name, value in own_environment.OUTSIDE.items() if not name.startswith("MLFLOW_")} | {
+    "PYTHONWARNINGS": "ignore",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+"""Without nine processes for jobs, each of which imports all of MLflow: 3.5 s of processor until it answers, not 7.5,
+and as much again behind that. Migrations are not what takes time: a database that had them saved nothing."""
+
+
+def _started(
+    folder: Path, version: str, *flags: str, store: str | None = None, workers: int = 1, **settings: str
+) -> tuple[MlflowServer, subprocess.Popen[bytes]]:
+    """A server that does not answer yet."""
     try:
         python = mlflow_window.installed(version)
     except own_environment.NotInstallable as why:
         pytest.skip(str(why))
     port = _free_port()
-    artifacts, log = folder / "artifacts", folder / "server.log"
+    artifacts = folder / "artifacts"
     command = [
         *(str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)),
         *("--backend-store-uri", store or f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(artifacts)),
         *flags,
     ]
-    others = {name: value for name, value in own_environment.OUTSIDE.items() if not name.startswith("MLFLOW_")}
-    with (
-        log.open("wb") as said,
-        subprocess.Popen(
-            command,
-            cwd=folder,
-            env=others | {"PYTHONWARNINGS": "ignore", "MLFLOW_DISABLE_TELEMETRY": "true"} | settings,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _until_it_answers(process, url, log)
-            yield MlflowServer(url, version, python, artifacts)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+    with (folder / LOG).open("wb") as said:
+        process = subprocess.Popen(
+            command, cwd=folder, env=_ENVIRONMENT | settings, stdout=said, stderr=said, start_new_session=True
+        )
+    return MlflowServer(f"http://127.0.0.1:{port}", version, python, artifacts), process
 
 
 def _free_port() -> int:
@@ -87,8 +133,8 @@ def _free_port() -> int:
         return int(trial.getsockname()[1])
 
 
-def _until_it_answers(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    ends = time.monotonic() + START_S
+def _until_it_answers(process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
+    ends, log = time.monotonic() + START_S, folder / LOG
     while time.monotonic() < ends:
         assert process.poll() is None, log.read_text(errors="replace")
         with suppress(URLError, ConnectionError), urlopen(f"{url}/health", timeout=START_S):  # noqa: S310

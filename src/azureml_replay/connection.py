@@ -9,8 +9,10 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from azureml_replay.azure import links as azure_links
 from azureml_replay.azure.config import KEYS, WorkspaceConfig, config_of_document, workspace_config
 from azureml_replay.disk.workspace_file import document_of, is_file_name
+from azureml_replay.mlflow import links as mlflow_links
 from azureml_replay.mlflow.config import (
     ServerConfig,
     config_of_server,
@@ -21,6 +23,7 @@ from azureml_replay.mlflow.config import (
 from azureml_replay.mlflow.place import KIND as MLFLOW
 
 if TYPE_CHECKING:
+    from azureml_replay.model import RunId
     from azureml_replay.sending.cap import Cap
     from azureml_replay.workspace.examined import Subject
     from azureml_replay.workspace.opened import OpenedWorkspace
@@ -48,6 +51,25 @@ def config_named(text: str) -> Config:
 def config_of(place: Place, origin: str) -> Config:
     """A workspace that an archive names, with the default login; `origin` is what somebody typed for it."""
     return config_of_server(place) if place.kind == MLFLOW else WorkspaceConfig(place, origin=origin)
+
+
+def page_of_run(place: Place, studio: str | None, run: RunId) -> str | None:
+    """Where people look at a run of a workspace; None where that is not known. `studio` as the archive keeps it."""
+    if place.kind == MLFLOW:
+        return mlflow_links.run_url(place, run)
+    return azure_links.run_url(studio, place, run) if studio else None
+
+
+def page_of_workspace(place: Place, studio: str | None) -> str | None:
+    """The same of the workspace itself."""
+    if place.kind == MLFLOW:
+        return mlflow_links.server_url(place)
+    return azure_links.workspace_url(studio, place) if studio else None
+
+
+def name_of_pages(place: Place) -> str:
+    """What people call the pages of such a workspace."""
+    return "MLflow" if place.kind == MLFLOW else "Studio"
 
 
 @asynccontextmanager

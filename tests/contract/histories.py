@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import sys
 from collections.abc import Mapping, Sequence
 
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Experiment, Location, Row, Run, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.planning.names import fit_path
+from azureml_replay.workspace.mark import SOURCE_TAG
+from azureml_replay.workspace.profile import RowRule, TargetProfile
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 from contract.subjects import Features, Subject
@@ -26,10 +31,10 @@ WRITTEN = [field.name for field in dataclasses.fields(Run) if field.name not in 
 
 
 def names(target: Target) -> list[str]:
-    """Paths of files: hard ones, and the longest that the target takes."""
+    """Paths of files: hard ones, and the longest, as planning fits them to the target."""
     limits = target.profile.limits
     longest = min(LONG, limits.artifact_path, limits.blob_name - FOLDERS)
-    return [
+    hard = [
         "outputs/a b#?%41//ü.txt",
         "user_logs/std_log.txt",
         "a..b/..c",
@@ -37,10 +42,11 @@ def names(target: Target) -> list[str]:
         "emoji😀",
         "x/" + "y" * (longest - 2),
     ]
+    return [fit_path(name, target.profile.paths) for name in hard]
 
 
-def history(features: Features = Features()) -> list[Run]:  # noqa: B008 - frozen
-    """A parent with children of every end that the kind knows."""
+def history() -> list[Run]:
+    """A parent with children of every end."""
     parent = Run(
         id=RunId("parent"),
         experiment=EXPERIMENT,
@@ -56,14 +62,25 @@ def history(features: Features = Features()) -> list[Run]:  # noqa: B008 - froze
     )
     child = dataclasses.replace(parent, parent=parent.id, inputs={})
     error = {"code": "UserError", "message": "boom"}
-    runs = [
+    return [
         parent,
         dataclasses.replace(child, id=RunId("failed"), status="Failed", error=error),
         dataclasses.replace(child, id=RunId("canceled"), status="Canceled", hidden=True),
         dataclasses.replace(child, id=RunId("lost"), status="NotResponding"),
         dataclasses.replace(child, id=RunId("going"), status="Running", end=None),
     ]
-    return [run for run in runs if run.status not in features.lost_statuses]
+
+
+def bearing_its_id(target: Target, run: Run) -> Run:
+    """The run with the tag by which it is found where ids are the target's."""
+    return run if target.profile.ids == "ours" else dataclasses.replace(run, tags={**run.tags, SOURCE_TAG: run.id})
+
+
+async def opened_again(target: Target, runs: Sequence[Run]) -> None:
+    """Those that are hidden are shown, where nothing can be written to them otherwise."""
+    hidden = [run.id for run in runs if run.hidden]
+    if target.profile.closes and hidden:
+        assert set((await target.hide_runs(EXPERIMENT, hidden, hidden=False)).values()) == {None}
 
 
 async def begin(subject: Subject, target: Target, *runs: Run) -> list[Run]:
@@ -72,7 +89,8 @@ async def begin(subject: Subject, target: Target, *runs: Run) -> list[Run]:
     ids: dict[RunId | None, RunId] = {}
     begun = []
     for run in runs or (Run(id=RUN),):
-        asked = dataclasses.replace(run, parent=ids.get(run.parent, run.parent), lender=ids.get(run.lender, run.lender))
+        own = bearing_its_id(target, run)
+        asked = dataclasses.replace(own, parent=ids.get(run.parent, run.parent), lender=ids.get(run.lender, run.lender))
         assert await target.put_runs(EXPERIMENT, [asked]) == {run.id: None}
         ids[run.id] = await subject.id_of(target, run.id)
         begun.append(dataclasses.replace(asked, id=ids[run.id]))
@@ -118,21 +136,41 @@ async def content(target: Source, file: StoredFile) -> bytes:
     return b"".join([piece async for piece in target.read(file.location)])
 
 
-def expect_as_written(subject: Subject, target: Target, there: Run, wanted: Run) -> None:
+def expect_as_written(target: Target, there: Run, wanted: Run) -> None:
     """Every field that the target keeps is as it was written; what it adds by itself is no difference."""
     for name in WRITTEN:
         if target.profile.keeps(name):
             shown = _without_added(target, getattr(there, name))
-            assert shown == kept_value(subject.features, getattr(wanted, name)), (wanted.id, name)
+            assert shown == kept_value(target.profile, getattr(wanted, name)), (wanted.id, name)
 
 
-def kept_value(features: Features, value: object) -> object:
+def kept_value(profile: TargetProfile, value: object) -> object:
     """A field's value as it comes back."""
     if isinstance(value, Instant):
-        return features.time(value)
-    if isinstance(value, Mapping) and not features.null_tags:
+        return Instant(value.ticks // profile.tick * profile.tick)
+    if isinstance(value, Mapping) and profile.plain:
+        return {key: "" if one is None else one for key, one in value.items()}
+    if isinstance(value, Mapping) and not profile.nulls:
         return {key: one for key, one in value.items() if one is not None}
     return value
+
+
+def kept_rows(rule: RowRule, rows: Sequence[Row]) -> list[Row]:
+    """Rows as they come back, in no order."""
+    kept = [_kept_row(rule, row) for row in rows]
+    return kept if rule.repeats else list({repr(row): row for row in kept}.values())
+
+
+def _kept_row(rule: RowRule, row: Row) -> Row:
+    step, ticks, values = row
+    stepped = 0 if step is None and not rule.stepless else step
+    shown = values if rule.every_double else tuple(map(_finite, values))
+    return stepped, None if ticks is None else ticks // rule.tick * rule.tick, shown
+
+
+def _finite(value: object) -> float:
+    assert isinstance(value, float)
+    return math.copysign(sys.float_info.max, value) if math.isinf(value) else value + 0.0
 
 
 def kept_file(features: Features, file: StoredFile) -> StoredFile:

@@ -2,58 +2,49 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
+from uuid import uuid4
 
 import pytest
 
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.azure.workspace import AzureWorkspace, connect
-from azureml_replay.instants import Instant
-from azureml_replay.model import Experiment, Location, Points, Row, RunId
+from azureml_replay.mlflow.config import server_of_document
+from azureml_replay.mlflow.target import MlflowTarget
+from azureml_replay.mlflow.workspace import connect as connect_server
+from azureml_replay.model import Experiment, Location, Points, RunId
+from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.put_files import SecretUrl
 from azureml_replay.workspace.target import Target
 from azureml_sandbox.server.sandbox import Sandbox
+from mlflow_servers import MlflowServer
 from unit.scripted import Patient
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
-    """What a kind keeps, as far as `TargetProfile` has no field for it yet. The defaults: all of it.
+    """What a kind keeps and can, as far as nobody but the contract asks for it. The defaults: all of it.
 
-    Declared as values, not as functions: a subject can say what is lost, never how a test compares.
+    All else is read from `profile`. Declared as values, not as functions: a subject can say what is lost, never how a
+    test compares.
     """
 
-    ids: Literal["ours", "theirs"] = "ours"
-    """Whose runs' ids are. Theirs: `put_runs` makes a new run each time."""
-    tick: int = 1
-    """Of times, in 100 ns: 10_000 where they are milliseconds. What is finer is cut off."""
-    stepless: bool = True
-    """A point without a step stays without; else it gets step 0."""
-    repeat_points: bool = True
-    """Equal rows stay several; else one of them is left."""
-    null_tags: bool = True
-    """A tag without a value stays; else it is not there."""
-    lost_statuses: frozenset[str] = frozenset()
-    """That runs of other kinds end with, and runs of this one cannot."""
     lost_of_files: frozenset[str] = frozenset()
     """Fields of StoredFile that storage does not keep."""
-
-    def time(self, time: Instant | None) -> Instant | None:
-        """As it comes back."""
-        return None if time is None else Instant(time.ticks // self.tick * self.tick)
-
-    def rows(self, rows: Sequence[Row]) -> list[Row]:
-        """As they come back, in no order."""
-        kept = [self._row(row) for row in rows]
-        return kept if self.repeat_points else list({repr(row): row for row in kept}.values())
-
-    def _row(self, row: Row) -> Row:
-        step, ticks, values = row
-        stepped = 0 if step is None and not self.stepless else step
-        return stepped, None if ticks is None else ticks // self.tick * self.tick, values
+    lists_children: bool = True
+    """It lists the runs below one; else they come with their experiment."""
+    knows_series: bool = True
+    """Rows of a series that is not there are an error; else there are none of it."""
+    limits_errors: bool = True
+    """An error that is longer than the profile's limit is refused; else planning alone cuts it."""
+    many_stores: bool = True
+    """A place names its store; else there is one."""
+    attaches: bool = True
+    """An index can lead to where a file lies already; else it says that it does not."""
 
 
 class Subject(Protocol):
@@ -180,5 +171,38 @@ class AzureMlSandbox:
         return workspace_config(str(self.sandbox.add_workspace().path))
 
 
-SUBJECTS: Mapping[str, Callable[[pytest.FixtureRequest], Subject]] = {"azureml-sandbox": AzureMlSandbox}
+class RealMlflowServer:
+    """A plain MLflow server, the newest; each workspace is what bears a prefix of its own there."""
+
+    features = Features(
+        lost_of_files=frozenset({"content_type", "md5", "metadata"}),
+        lists_children=False,
+        knows_series=False,
+        limits_errors=False,
+        many_stores=False,
+        attaches=False,
+    )
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        server: MlflowServer = request.getfixturevalue("mlflow_server")
+        self._addresses = itertools.cycle((server.url, server.url.replace("127.0.0.1", "localhost")))
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[MlflowTarget]:
+        """Experiments of nobody else; by its other name a server is another place."""
+        document = {"mlflow": next(self._addresses), "experiment_prefix": f"{uuid4().hex[:8]}-"}
+        async with connect_server(server_of_document(document, "the contract", {}), kind=MlflowTarget) as target:
+            yield target
+
+    async def id_of(self, target: Target, run: RunId) -> RunId:
+        """By the tag that the contract gives to each run where ids are the target's."""
+        names = [one.name async for page in target.experiments() for one in page]
+        (found,) = [there for name in names for there in await target.tagged_runs(name, SOURCE_TAG, run)]
+        return found
+
+
+SUBJECTS: Mapping[str, Callable[[pytest.FixtureRequest], Subject]] = {
+    "azureml-sandbox": AzureMlSandbox,
+    "mlflow": RealMlflowServer,
+}
 """By the name that stands in a test's id."""

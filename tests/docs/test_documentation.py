@@ -139,7 +139,7 @@ def test_whoever_follows_a_page_gets_what_it_says(
     for place in ("target.json", "other.json", "config/target_config.json"):
         shutil.copy(sandbox.add_workspace().path, tmp_path / place)
     if "mlflow" in desk(page):
-        server: MlflowServer = request.getfixturevalue("mlflow_server")
+        server: MlflowServer = request.getfixturevalue("mlflow_source")
         logged(server, f"followed {name(page)}")
         (tmp_path / "mlflow.json").write_text(json.dumps({"mlflow": server.url}))
     if "into mlflow" in desk(page):

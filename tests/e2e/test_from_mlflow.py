@@ -31,6 +31,7 @@ from e2e.library import DiesAt, FastClock, PowerCut, configured
 from e2e.mlflow_history import Held
 from e2e.mlflow_window import browsing
 from mlflow_servers import NEWEST, OLDER, MlflowServer, serving
+from servers.moving import kept, named, prefix_of, sent_now
 
 STATUSES = {
     "FINISHED": "Completed",
@@ -45,9 +46,9 @@ WHOLE = ExtractOptions(download=True)
 
 
 @pytest.fixture(scope="module")
-def experiment(mlflow_server: MlflowServer) -> str:
+def experiment(mlflow_source: MlflowServer) -> str:
     """The id of an experiment with a history that no test changes."""
-    return history.logged(mlflow_server, NAME)
+    return history.logged(mlflow_source, NAME)
 
 
 @pytest.fixture(autouse=True)
@@ -109,10 +110,10 @@ def _instant(ms: int | None) -> Instant | None:
 
 
 async def test_an_archive_holds_what_mlflows_client_shows(
-    mlflow_server: MlflowServer, experiment: str, tmp_path: Path
+    mlflow_source: MlflowServer, experiment: str, tmp_path: Path
 ) -> None:
     """Every run, deleted ones too: times, status, tags, params, points to the bit, files with their bytes."""
-    await expect_whole(mlflow_server, experiment, tmp_path)
+    await expect_whole(mlflow_source, experiment, tmp_path)
 
 
 @pytest.mark.slow
@@ -162,40 +163,40 @@ def expect_bytes(server: MlflowServer, archive: Archive, run: RunId, folder: Pat
     assert archive.run(run).input_datasets  # type: ignore[union-attr]
 
 
-async def test_a_second_extract_brings_what_changed(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+async def test_a_second_extract_brings_what_changed(mlflow_source: MlflowServer, tmp_path: Path) -> None:
     """Servers tell no time of change: tags, points and files that came after a run's end are seen all the same."""
-    client = MlflowClient(mlflow_server.url)
+    client = MlflowClient(mlflow_source.url)
     experiment = client.create_experiment("changing")
     runs = [client.create_run(experiment, run_name=f"run {at}").info.run_id for at in range(4)]
     for run in runs:
         client.log_metric(run, "loss", 0.5, history.START_MS, 1)
         client.set_terminated(run)
-    assert (await extracted(mlflow_server, tmp_path / "kept", name="changing")).runs == 4
-    assert (await extracted(mlflow_server, tmp_path / "kept", name="changing")).runs == 0
+    assert (await extracted(mlflow_source, tmp_path / "kept", name="changing")).runs == 4
+    assert (await extracted(mlflow_source, tmp_path / "kept", name="changing")).runs == 0
 
     client.set_tag(runs[0], "owner", "me")
     client.log_metric(runs[1], "loss", 0.25, history.START_MS + 1, 2)
     client.log_text(runs[2], "late", "late.txt")
-    again = await extracted(mlflow_server, tmp_path / "kept", name="changing")
+    again = await extracted(mlflow_source, tmp_path / "kept", name="changing")
 
     assert (again.runs, again.points, again.files) == (3, 4, 1)
     client.delete_run(runs[3])
     client.delete_experiment(experiment)
-    assert (await extracted(mlflow_server, tmp_path / "kept", name="changing")).runs == 4
+    assert (await extracted(mlflow_source, tmp_path / "kept", name="changing")).runs == 4
     with Archive.open(tmp_path / "kept") as archive:
         assert all(archive.run(RunId(run)).hidden for run in runs)  # type: ignore[union-attr]
         assert archive.experiment("changing").archived is not None  # type: ignore[union-attr]
 
 
 async def test_what_mlflow_3_has_beside_runs_is_a_document_and_named(
-    mlflow_server: MlflowServer, tmp_path: Path
+    mlflow_source: MlflowServer, tmp_path: Path
 ) -> None:
     """A logged model's document goes along with its run, its files stay, and the plan says so; traces are counted."""
-    experiment = MlflowClient(mlflow_server.url).create_experiment("models")
-    run, model = history.with_model(mlflow_server, experiment)
-    history.with_trace(mlflow_server, experiment)
+    experiment = MlflowClient(mlflow_source.url).create_experiment("models")
+    run, model = history.with_model(mlflow_source, experiment)
+    history.with_trace(mlflow_source, experiment)
 
-    await extracted(mlflow_server, tmp_path / "kept", name="models")
+    await extracted(mlflow_source, tmp_path / "kept", name="models")
 
     with Archive.open(tmp_path / "kept") as archive:
         details = archive.details(RunId(run))
@@ -213,47 +214,47 @@ async def test_what_mlflow_3_has_beside_runs_is_a_document_and_named(
 
 @pytest.mark.parametrize("points", [2_000, pytest.param(100_000, marks=pytest.mark.slow)])
 async def test_histories_that_bulk_would_cut_are_whole(
-    mlflow_server: MlflowServer, tmp_path: Path, points: int, monkeypatch: pytest.MonkeyPatch
+    mlflow_source: MlflowServer, tmp_path: Path, points: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rows without a step, of which nobody knows how many: an answer in bulk ends somewhere, and does not say so."""
     if points < ask.ROWS_IN_BULK:
         monkeypatch.setattr(ask, "ROWS_IN_BULK", points // 2)
         monkeypatch.setattr(ask, "ROWS_PER_PAGE", points // 4)
-    client, name = MlflowClient(mlflow_server.url), f"long curves {points}"
+    client, name = MlflowClient(mlflow_source.url), f"long curves {points}"
     experiment = client.create_experiment(name)
-    long = history.long_curve(mlflow_server, experiment, points)
+    long = history.long_curve(mlflow_source, experiment, points)
     short = client.create_run(experiment, run_name="short").info.run_id
     client.log_metric(short, "long", 0.5, history.START_MS, 0)
     client.set_terminated(short)
 
-    done = await extracted(mlflow_server, tmp_path / "kept", name=name)
+    done = await extracted(mlflow_source, tmp_path / "kept", name=name)
 
     assert done.points == points + 1
-    held = {one.info.run_id: one for one in history.everything(mlflow_server, experiment)}
+    held = {one.info.run_id: one for one in history.everything(mlflow_source, experiment)}
     with Archive.open(tmp_path / "kept") as archive:
         expect_held(archive, held[long])
         expect_held(archive, held[short])
 
 
-async def test_killed_at_any_request_it_continues(mlflow_server: MlflowServer, experiment: str, tmp_path: Path) -> None:
+async def test_killed_at_any_request_it_continues(mlflow_source: MlflowServer, experiment: str, tmp_path: Path) -> None:
     """The archive is then the same as one that nobody interrupted, to the last bit."""
     counted = DiesAt(0, delivered=True)
-    await extracted(mlflow_server, tmp_path / "whole", cut=counted)
+    await extracted(mlflow_source, tmp_path / "whole", cut=counted)
     for at in range(1, counted.count, max(1, counted.count // 8)):
         folder = tmp_path / str(at)
         with pytest.raises(PowerCut):
-            await extracted(mlflow_server, folder, cut=DiesAt(at, delivered=bool(at % 2)))
-        await extracted(mlflow_server, folder)
+            await extracted(mlflow_source, folder, cut=DiesAt(at, delivered=bool(at % 2)))
+        await extracted(mlflow_source, folder)
         assert root_of(folder) == root_of(tmp_path / "whole"), at
 
 
 @pytest.mark.slow
 async def test_an_archive_of_a_server_opens_in_mlflows_window(
-    mlflow_server: MlflowServer, experiment: str, tmp_path: Path
+    mlflow_source: MlflowServer, experiment: str, tmp_path: Path
 ) -> None:
     """The archive shows MLflow's client what the server itself does, but for a user whom no tag named."""
-    await extracted(mlflow_server, tmp_path / "kept")
-    there = {run.info.run_id: run for run in runs_of(mlflow_server.url)}
+    await extracted(mlflow_source, tmp_path / "kept")
+    there = {run.info.run_id: run for run in runs_of(mlflow_source.url)}
 
     with browsing(tmp_path / "kept", tmp_path) as window:
         here = {run.info.run_id: run for run in runs_of(window.said["tracking_uri"])}
@@ -292,12 +293,12 @@ async def carried(server: MlflowServer, target: WorkspaceFile, folder: Path) -> 
 
 
 @pytest.mark.usefixtures("azure_env")
-def test_a_server_moves_into_a_workspace(
-    mlflow_server: MlflowServer, experiment: str, workspace: WorkspaceFile, tmp_path: Path
+def test_a_server_moves_into_a_workspace_and_on_to_another_server(
+    mlflow_source: MlflowServer, experiment: str, mlflow_server: MlflowServer, workspace: WorkspaceFile, tmp_path: Path
 ) -> None:
-    """With the server's run ids; all equal, byte for byte; a second run sends nothing."""
-    done = asyncio.run(carried(mlflow_server, workspace, tmp_path / "kept"))
-    ids = {one.info.run_id for one in history.everything(mlflow_server, experiment)}
+    """With the server's run ids; all equal, byte for byte; a second run sends nothing. Then from the workspace on."""
+    done = asyncio.run(carried(mlflow_source, workspace, tmp_path / "kept"))
+    ids = {one.info.run_id for one in history.everything(mlflow_source, experiment)}
 
     assert (done.verdict.findings, done.replayed.failed, done.verdict.runs) == (0, (), len(ids))
     with Archive.open(tmp_path / "kept", write=False) as archive:
@@ -306,5 +307,41 @@ def test_a_server_moves_into_a_workspace(
         selection = Selection(experiments=(NAME,))
         reasons = " ".join(dry_run(archive, ledger.target, selection, options=ReplayOptions()).reasons)
         assert all(why in reasons for why in ("a backslash", "another kind of workspace", *history.UNREADABLE.values()))
-    again = asyncio.run(carried(mlflow_server, workspace, tmp_path / "kept"))
+    again = asyncio.run(carried(mlflow_source, workspace, tmp_path / "kept"))
     assert (again.replayed.runs, again.replayed.points, again.replayed.files, again.verdict.findings) == (0, 0, 0, 0)
+    back = asyncio.run(kept(workspace, tmp_path / "back"))
+    expect_same_behind(mlflow_source, experiment, back, named(mlflow_server, tmp_path), mlflow_server)
+
+
+def expect_same_behind(source: MlflowServer, experiment: str, back: Path, target: Path, server: MlflowServer) -> None:
+    """What Azure ML can hold is the same on a server behind the workspace, by MLflow's own client on both."""
+    done = sent_now(back, target)
+
+    assert (done.verdict.findings, done.replayed.failed) == (0, ())
+    home = MlflowClient(server.url).get_experiment_by_name(prefix_of(target) + NAME)
+    assert (home.tags["mlflow.note.content"], home.tags["team"]) == ("what it is for", "ü")
+    behind = {one.tags["original_job_id"]: one for one in history.everything(server, home.experiment_id)}
+    first = {one.info.run_id: one for one in history.everything(source, experiment)}
+    assert behind.keys() == first.keys()
+    for run, one in first.items():
+        expect_same(one, behind[run], behind)
+        for path in ("plain.txt", "sub/日本 é😀.txt", "large.bin"):
+            if path in one.files:
+                assert history.content(server, behind[run].info.run_id, path, back) == history.FILES[path]
+
+
+def expect_same(one: Held, other: Held, back: dict[str, Held]) -> None:
+    """A run of both servers, but its creator, long tags, and files of names that Azure ML or the client cannot have."""
+    for name in ("status", "start_time", "end_time", "run_name", "lifecycle_stage"):
+        assert getattr(other.info, name) == getattr(one.info, name), (one.info.run_name, name)
+    parent = one.tags.get("mlflow.parentRunId")
+    tags = one.tags | ({"mlflow.parentRunId": back[parent].info.run_id} if parent else {})
+    assert {key: value for key, value in tags.items() if len(value) <= AZURE_TAG}.items() <= other.tags.items()
+    assert (other.params, other.points) == (one.params, one.points)
+    same = {path: size for path, size in one.files.items() if path not in history.UNREADABLE | NOT_BEHIND}
+    assert {path: size for path, size in other.files.items() if not path.startswith("replay/")} == same
+
+
+AZURE_TAG = 1_000
+NOT_BEHIND = {history.BACKSLASH: "no name in Azure ML", "sub/deep/a b?&=+;'.txt": "MLflow's client cuts it at its ?"}
+"""Files of the source that are elsewhere, or nowhere, behind the workspace."""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import gzip
 import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -177,4 +182,19 @@ def test_commands_name_the_server_as_any_workspace(
     status = CliRunner().invoke(app, ["status", "history"]).output
     assert mlflow_server.url in status
     mapped = CliRunner().invoke(app, ["map", "history", "--json"])
-    assert {"root", "child"} <= {one["source_id"] for one in json.loads(mapped.stdout)}
+    rows = json.loads(mapped.stdout)
+    assert {"root", "child"} <= {one["source_id"] for one in rows}
+    pages = {one["target_url"] for one in rows}
+    assert pages == {f"{mlflow_server.url}/#/runs/{one['target_id']}" for one in rows}
+    assert CliRunner().invoke(app, ["report", "history", "--output", "page.html"]).exit_code == 0
+    told = b"".join(_packed(Path("page.html").read_text()))
+    assert all(f'["target in MLflow","{page}"]'.encode() in told for page in pages)
+    assert f'"{mlflow_server.url}/#/"'.encode() in told
+
+
+def _packed(page: str) -> Iterator[bytes]:
+    """What lies in a report's blocks: texts of base64, some of them packed."""
+    for text in re.findall(r"[A-Za-z0-9+/]{40,}=*", page):
+        with suppress(ValueError, OSError, EOFError):
+            data = base64.b64decode(text)
+            yield gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data

@@ -14,6 +14,14 @@ def run_url(address: str, workspace: Place, run: RunId) -> str:
 
     `address` is the one that the workspace's discovery names: other clouds and private links have their own.
     """
+    return f"{address}/runs/{quote(run, safe='')}?wsid={_wsid(workspace)}"
+
+
+def workspace_url(address: str, workspace: Place) -> str:
+    """The URL of the workspace's own page; `address` as above."""
+    return f"{address}/?wsid={_wsid(workspace)}"
+
+
+def _wsid(workspace: Place) -> str:
     names = [quote(name, safe="") for name in names_of(workspace)]
-    wsid = "/subscriptions/{}/resourcegroups/{}/workspaces/{}".format(*names)
-    return f"{address}/runs/{quote(run, safe='')}?wsid={wsid}"
+    return "/subscriptions/{}/resourcegroups/{}/workspaces/{}".format(*names)

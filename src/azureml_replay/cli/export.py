@@ -49,7 +49,7 @@ def map_(
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write comma-separated values with a head line.")] = False,
 ) -> Exit:
-    """List which run of a target stands for which run of the source, with links to Studio."""
+    """List which run of a target stands for which run of the source, with links to both."""
     from azureml_replay.archive.archive import Archive
     from azureml_replay.exports.run_map import mapped
 

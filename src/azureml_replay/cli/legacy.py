@@ -12,12 +12,11 @@ from typing import Annotated
 import typer
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.azure.links import run_url
 from azureml_replay.cli import calls
 from azureml_replay.cli.next_step import NextSteps
 from azureml_replay.cli.options import MOST, Many, selection_flags
 from azureml_replay.cli.speed import Speed
-from azureml_replay.connection import Config
+from azureml_replay.connection import Config, page_of_run
 from azureml_replay.errors import UserError
 from azureml_replay.jobs_json.edits import refuse_edits
 from azureml_replay.jobs_json.index import JobsIndex
@@ -141,8 +140,8 @@ def replays(archive: Archive, target: Place, selection: Selection) -> Iterator[s
     for root in planned_units(archive, selection):
         job = job_of(ledger, root)
         if job is not None:
-            page = f"  {run_url(address, target, job)}" if address else ""
-            yield f"{root} -> {job}{page}"
+            page = page_of_run(target, address, job)
+            yield f"{root} -> {job}{f'  {page}' if page else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.azure.links import run_url
+from azureml_replay.connection import page_of_run
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
 from azureml_replay.synthetic.tree.nodes import RUN
@@ -29,7 +29,7 @@ class Mapped:
     status: str
     """The status in the source."""
     source_url: str | None
-    """The run's page in Studio; None where the workspace named no Studio."""
+    """The run's page in Studio or on the MLflow server; None where the workspace named no Studio."""
     target_url: str | None
     left_out: str | None
     """Why the target was sent no such run, where a synthetic replay left it out on purpose."""
@@ -62,8 +62,8 @@ def _of(archive: Archive, target: Place) -> Iterator[Mapped]:
             root_id=row.unit,
             experiment=row.experiment,
             status=row.status,
-            source_url=run_url(here, archive.source, row.id) if here else None,
-            target_url=run_url(there, target, stands) if there and stands else None,
+            source_url=page_of_run(archive.source, here, row.id),
+            target_url=page_of_run(target, there, stands) if stands else None,
             left_out=None if stands else _left_out(ledger, row.id),
         )
 

@@ -6,6 +6,7 @@ one by one before. So a run that is hidden for itself bears a tag, and is hidden
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,7 +15,13 @@ from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import answers, ask, encode
 from azureml_replay.mlflow.wire.ours import HIDDEN_TAG
 from azureml_replay.model import Experiment
+from azureml_replay.workspace.limits import MLFLOW_SERVER
 
+MOST = MLFLOW_SERVER.experiment_name
+"""Characters of an experiment's name: PostgreSQL refuses more, SQLite has 500. The prefix counts."""
+WHOLE_NAME_TAG = "azureml_replay.experiment_name"
+"""Has the name of which an experiment bears the beginning."""
+DIGITS = 8
 EXISTS = "RESOURCE_ALREADY_EXISTS"
 CLOSED = "the experiment {name} is deleted there: restore it first"
 
@@ -30,11 +37,18 @@ class Experiments:
 
     async def found(self, name: str) -> Experiment | None:
         """An experiment by its name, deleted or not; None where there is none."""
-        there = await self._rest.experiment(self._prefix + name)
+        there = await self._rest.experiment(fit_name(self._prefix + name))
         if there is None:
             return None
         self._ids[name] = there.id
-        return replace(there, name=name)
+        return replace(self.as_asked(there), name=name)
+
+    def as_asked(self, there: Experiment) -> Experiment:
+        """A server's experiment under its whole name, without the prefix."""
+        name = there.tags.get(WHOLE_NAME_TAG) or there.name
+        whole = name if fit_name(name) == there.name else there.name  # somebody may have renamed it since
+        tags = {key: value for key, value in there.tags.items() if key != WHOLE_NAME_TAG}
+        return replace(there, name=whole.removeprefix(self._prefix), tags=tags)
 
     async def id_of(self, name: str) -> str | None:
         """Its id; None where there is none."""
@@ -90,7 +104,9 @@ class Experiments:
                     await self._call("runs/delete", encode.run(run.id))
 
     async def _create(self, experiment: Experiment) -> str:
-        body = encode.created_experiment(self._prefix + experiment.name, experiment)
+        whole = self._prefix + experiment.name
+        cut = {} if fit_name(whole) == whole else {WHOLE_NAME_TAG: whole}
+        body = encode.created_experiment(fit_name(whole), replace(experiment, tags={**experiment.tags, **cut}))
         try:
             answer = await self._rest.send("POST", f"{ask.API}/experiments/create", json=body)
         except Rejected as error:
@@ -110,6 +126,13 @@ class Experiments:
         except NotFound:
             if not gone:
                 raise
+
+
+def fit_name(name: str) -> str:
+    """The name that a server takes; one that is cut ends with the beginning of its digest, and meets no other."""
+    if len(name) <= MOST:
+        return name
+    return f"{name[: MOST - DIGITS - 1]}_{hashlib.sha256(name.encode()).hexdigest()[:DIGITS]}"
 
 
 def hidden_by(experiment: Experiment | None) -> bool:

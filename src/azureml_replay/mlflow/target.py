@@ -53,7 +53,7 @@ class MlflowTarget(MlflowWorkspace):
     async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         """Those that bear the prefix, without it, by pages."""
         async for page in super().experiments():
-            ours = [replace(one, name=one.name.removeprefix(self._prefix)) for one in page if self._is_ours(one)]
+            ours = [self._written.as_asked(one) for one in page if self._is_ours(one)]
             self._note(ours)
             yield ours
 

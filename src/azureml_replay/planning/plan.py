@@ -46,6 +46,7 @@ SHOWN = "files and metrics of "
 """The beginning of an omission's `what`, before the id of the run to which a reused step leaves them."""
 SHARED = "shared with another run, carried once with its owner"
 NOT_SHOWN = "this target shows no run's files and metrics with another run; they are carried once with their owner"
+CUT_NAME = "longer than {} characters: cut there, and whole in a tag of the experiment"
 FILES, LEFT = "files", "left"
 """Keys of what the ledger says of a run: the choice of its files, or why nothing of it is to be carried."""
 TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in the target"
@@ -301,6 +302,8 @@ def _step(
     lender = _lender(history, profile)
     if run.parent and not depth:
         fitting.omit(f"parent {run.parent}", _why_alone(recorded, run, root))
+    if not depth and len(run.experiment) > profile.limits.experiment_name:
+        fitting.omit(f"name of experiment {run.experiment}", CUT_NAME.format(profile.limits.experiment_name))
     _say_what_stays(history, fitting, profile, lender=lender)
     over = fit_series(logged, fitting, profile.limits)
     over |= refused_series(_without(over, logged), fitting, history.refused.series)

@@ -8,8 +8,8 @@ from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.azure.links import run_url
 from azureml_replay.comparison.three_way import ACCEPTED
+from azureml_replay.connection import name_of_pages, page_of_run
 from azureml_replay.model import Artifact, AssetReference, Finding, Json, Omission, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
 from azureml_replay.report_page.blocks import Numbers, to_json
@@ -25,6 +25,8 @@ from azureml_replay.workspace.place import Place
 
 FILES_SHOWN = 1_000
 """Files shown of one run; the others are counted."""
+PAGES = ("https://", "http://")
+"""Servers on the reader's own machine have no certificates; anything else would be no page but a script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ class Details:
     def _links(self, run: RunId, there: RunId | None) -> Iterable[Pair]:
         target = self.ledger.target if self.ledger else None
         for side, workspace, name in (("source", self.archive.source, run), ("target", target, there)):
-            address = self.studio.get(workspace) if workspace else None
-            if workspace and name and address and address.startswith("https://"):
-                yield side, run_url(address, workspace, name)
+            page = page_of_run(workspace, self.studio.get(workspace), name) if workspace and name else None
+            if workspace and page and page.startswith(PAGES):
+                yield f"{side} in {name_of_pages(workspace)}", page
 
     def _lineage(self, run: Run) -> tuple[Pair, ...]:
         facts = lineage_of(run, self.archive.source)

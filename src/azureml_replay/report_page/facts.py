@@ -215,7 +215,7 @@ class Head:
     proved: str
     """When the newest verification of the target ended; nothing where none did."""
     source: Pair
-    """The workspace's name, and its page in Studio or nothing."""
+    """The workspace's name, and the address of its page or nothing."""
     target: Pair | None
     roots: tuple[str, str]
     """Of the content and of the proof, as the archive keeps them; the second is nothing without a target."""

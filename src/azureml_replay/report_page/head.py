@@ -12,12 +12,13 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.sessions import Session
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
+from azureml_replay.connection import page_of_workspace
 from azureml_replay.counting import counted, files_in_words, listed, of_source, omissions_in_words
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
 from azureml_replay.planning.refused import refused_among
 from azureml_replay.report_page.choices import quiet
-from azureml_replay.report_page.facts import Command, Head, RunVerdict, TreeRow
+from azureml_replay.report_page.facts import Command, Head, Pair, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
 from azureml_replay.terminal.text import moment
 from azureml_replay.verification.found import FoundOfAll
@@ -107,8 +108,8 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         version=__version__,
         made=str(now()),
         proved=str(looked) if ledger and (looked := ledger.looked_at()) else "",
-        source=(str(archive.source), archive.studio(archive.source) or ""),
-        target=(str(target), archive.studio(target) or "") if target else None,
+        source=_end(archive, archive.source),
+        target=_end(archive, target) if target else None,
         roots=(archive.content_root(), ledger.root() if ledger else ""),
         good=good,
         sentence=sentence,
@@ -129,6 +130,10 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         sharded=extent.sharded,
         blocks=extent.blocks,
     )
+
+
+def _end(archive: Archive, workspace: Place) -> Pair:
+    return str(workspace), page_of_workspace(workspace, archive.studio(workspace)) or ""
 
 
 def _printed(ledger: TargetLedger) -> tuple[tuple[str, str, str, str, str], ...]:

@@ -60,6 +60,8 @@ class Limits:
     """Characters of a parameter's name in run history."""
     parameter: int = NONE_KNOWN
     """Characters of a parameter's value, where it is a text."""
+    experiment_name: int = NONE_KNOWN
+    """Characters of an experiment's name: a longer one is cut there, and kept whole in a tag."""
     run_folder: int = 20
     """Characters of the folders before a file, without the run's id."""
 
@@ -87,6 +89,7 @@ MLFLOW_SERVER = Limits(
     output_datasets=0,
     blob_name=NONE_KNOWN,
     run_folder=0,
+    experiment_name=256,
 )
 """What every version and database of a plain MLflow server takes: SQLite takes longer names, newer servers 8,000
 characters of a tag, and both cut silently what is longer still. The throw-away run tells."""

@@ -60,7 +60,11 @@ RUN = (
     Row("acting", "never sent; an omission", "it acts on the source"),
 )
 EXPERIMENT = (
-    Row("name", "the same", "over 256 characters PostgreSQL refuses it"),
+    Row(
+        "name",
+        "the same; over 256 characters cut, with 8 digits of its digest; tag `azureml_replay.experiment_name` has it",
+        "PostgreSQL refuses longer ones",
+    ),
     Row("description", "tag `mlflow.note.content`", ""),
     Row("tags", "the same", ""),
     Row(

@@ -90,6 +90,7 @@ def as_written(run: Run, *, archived: bool = False) -> Run:
         input_datasets=datasets,
         error=_json(run.tags.get(ERROR_TAG)),
         hidden=HIDDEN_TAG in run.tags if archived else run.hidden,
+        references=tuple(one for one in run.references if (one.kind, one.key) != ("tag", PARENT_TAG)),
     )
 
 

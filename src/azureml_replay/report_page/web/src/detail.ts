@@ -59,7 +59,7 @@ export function detail(one: Detail, from: Block, rows: Rows, at: number, redraw:
   const facts = one.facts.flatMap((fact): Pair[] => (fact[0] === "Ended" && took ? [fact, ["Took", took]] : [fact]));
   return [
     one.links.length > 0 &&
-      h("p", { class: "links" }, ...one.links.flatMap(([side, address]): Child[] => [link(address, `${side} in Studio ↗`), " "])),
+      h("p", { class: "links" }, ...one.links.flatMap(([side, address]): Child[] => [link(address, `${side} ↗`), " "])),
     section("Findings", one.findings.length, one.findings.length > 0 && findings(one.findings)),
     section("Omissions, as planned", one.omissions.length, one.omissions.length > 0 && omissions(one.omissions)),
     metricControls(one, redraw),

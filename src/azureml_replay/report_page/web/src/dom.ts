@@ -27,7 +27,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(
 
 /** A link, where the address is one of https; else its text. */
 export function link(address: string, text: string): HTMLElement {
-  if (!address.startsWith("https://")) return h("span", {}, text);
+  if (!/^https?:\/\//.test(address)) return h("span", {}, text);
   return h("a", { href: address, target: "_blank", rel: "noreferrer noopener" }, text);
 }
 

@@ -9,7 +9,6 @@ const GLYPH = { yes: "✓", no: "✕", open: "○" };
 const CSS = { yes: "good", no: "bad", open: "open" };
 
 export function top(head: Head): HTMLElement {
-  const [name, studio] = head.source;
   return h(
     "header",
     { class: "top" },
@@ -20,7 +19,7 @@ export function top(head: Head): HTMLElement {
       h(
         "p",
         { class: "ends" },
-        end(name, studio),
+        end(...head.source),
         head.target ? " → " : "",
         head.target && end(...head.target),
       ),
@@ -53,15 +52,9 @@ function times(head: Head): string {
   return head.proved ? `last verification ${minute(head.proved)} · ${made}` : made;
 }
 
-function end(name: string, studio: string): HTMLElement {
+function end(name: string, address: string): HTMLElement {
   const short = name.split("/").pop() ?? name;
-  const address = studio.startsWith("https://") ? `${studio}/?wsid=${wsid(name)}` : "";
   return h("span", { title: name }, address ? link(address, short) : h("b", {}, short), h("span", { class: "whole" }, ` (${name})`));
-}
-
-function wsid(name: string): string {
-  const [subscription, group, workspace] = name.split("/").map(encodeURIComponent);
-  return `/subscriptions/${subscription}/resourcegroups/${group}/workspaces/${workspace}`;
 }
 
 /** What `azureml-replay check` prints: they say which state of the archive this page was made of. */
