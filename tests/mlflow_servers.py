@@ -35,10 +35,23 @@ class MlflowServer:
     """Of its environment: a client of the same version is there."""
     artifacts: Path
     """The folder behind its proxy."""
+    pid: int = 0
+    """Of the process that leads the session of its own."""
 
     def environment(self) -> dict[str, str]:
         """For a client of its own version."""
         return own_environment.OUTSIDE | {"MLFLOW_TRACKING_URI": self.url, "PYTHONWARNINGS": "ignore"}
+
+
+def beside() -> dict[str, str]:
+    """Settings of a server that needs PostgreSQL's client, or its logins' forms. Skips where they cannot be installed."""
+    pins = Path(__file__).parent / "e2e" / "mlflow_servers" / "beside.txt"
+    try:
+        python = own_environment.installed("mlflow-beside", pins)
+    except own_environment.NotInstallable as why:
+        pytest.skip(str(why))
+    (packages,) = python.parent.parent.glob("lib/python*/site-packages")
+    return {"PYTHONPATH": str(packages)}
 
 
 @contextmanager
@@ -75,7 +88,7 @@ def serving(
         try:
             url = f"http://127.0.0.1:{port}"
             _until_it_answers(process, url, log)
-            yield MlflowServer(url, version, python, artifacts)
+            yield MlflowServer(url, version, python, artifacts, process.pid)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
