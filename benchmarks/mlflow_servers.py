@@ -96,6 +96,7 @@ def taken(who: str, both: tuple[Served, Served], command: list[str], **settings:
     with tempfile.TemporaryDirectory() as folder:
         ended, took = watched(command, own_environment.OUTSIDE | settings, Path(folder))
     seconds = time.perf_counter() - began
+    print(f"{who}: {seconds:.1f} s", file=sys.stderr)
     if ended.returncode:
         raise SystemExit(f"{who} ended with {ended.returncode}: {ended.stdout.decode(errors='replace')[-2_000:]}")
     source, target = (one.asked() for one in both)

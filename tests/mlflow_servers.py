@@ -38,13 +38,18 @@ class MlflowServer:
     pid: int = 0
     """Of the process that leads the session of its own."""
 
+    @property
+    def log(self) -> Path:
+        """What the server says, each request among it from 3.17 on."""
+        return self.artifacts.parent / "server.log"
+
     def environment(self) -> dict[str, str]:
         """For a client of its own version."""
         return own_environment.OUTSIDE | {"MLFLOW_TRACKING_URI": self.url, "PYTHONWARNINGS": "ignore"}
 
 
 def beside() -> dict[str, str]:
-    """Settings of a server that needs PostgreSQL's client, or its logins' forms. Skips where they cannot be installed."""
+    """Settings of a server on PostgreSQL, or with logins. Skips the test where what these need cannot be installed."""
     pins = Path(__file__).parent / "e2e" / "mlflow_servers" / "beside.txt"
     try:
         python = own_environment.installed("mlflow-beside", pins)
