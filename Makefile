@@ -6,7 +6,7 @@ STAMP := $(VENV)/.ready
 WEB := src/azureml_replay/report_page/web
 PAGE := src/azureml_replay/report_page/bundle/made-from
 
-.PHONY: setup setup-tests browser demo test test-all sweep bench docs lint types clean
+.PHONY: setup setup-tests browser postgres demo test test-all sweep bench docs lint types clean
 
 setup: $(STAMP) $(PAGE) browser
 
@@ -19,6 +19,13 @@ browser:
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null \
 	  && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "no chromium here: the tests of the report will be skipped (Debian: apt-get install chromium)"
+
+# Some of the slow tests need it; without it they are skipped, and say so.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || { test "$$(id -u)" = 0 \
+	  && command -v apt-get >/dev/null && apt-get update -qq \
+	  && apt-get install -y -qq --no-install-recommends postgresql >/dev/null; } \
+	  || echo "no PostgreSQL here: tests of MLflow on it will be skipped (Debian: apt-get install postgresql)"
 
 $(STAMP): pyproject.toml constraints.txt src/azureml_sandbox/storage/azurite/package.json
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -54,7 +61,7 @@ test: lint types setup-tests
 
 # With an eighth of the sweep, another one each day; pytest says which, and AZUREML_REPLAY_SWEEP_PART=N names one.
 # Beyond `make test` there are a few long ones in few files, so processes take single tests from each other.
-test-all: test
+test-all: test postgres
 	$(BIN)/python -m pytest -m "(slow and not sweep) or sampled" --numprocesses 3 --dist worksteal
 
 # Processes that are started, stopped and killed at random moments, fifty times: about half an hour.

@@ -15,6 +15,7 @@ SCRIPTS = (
     ("verbs", "--shape", "long", "--width", "8"),
     ("throttle",),
     ("files", "--small", "1000", "--large", "1"),
+    ("mlflow", "--runs", "100", "--theirs", "20"),
 )
 
 if __name__ == "__main__":

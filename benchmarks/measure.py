@@ -117,6 +117,19 @@ def _cpu_of(sandbox: Sandbox) -> tuple[float, float]:
     return _cpu_s(str(pid)), sum(_cpu_s(child) for child in children)
 
 
+def cpu_of_session(leader: int) -> float:
+    """Seconds that the living processes of a session have used so far."""
+    numbers = [one.name for one in Path("/proc").iterdir() if one.name.isdigit()]
+    return sum(_cpu_s(pid) for pid in numbers if _session(pid) == leader)
+
+
+def _session(pid: str) -> int | None:
+    try:
+        return os.getsid(int(pid))
+    except ProcessLookupError:  # it has ended
+        return None
+
+
 def _cpu_s(pid: str) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS

@@ -39,10 +39,28 @@ class MlflowServer:
     """Of its environment: a client of the same version is there."""
     artifacts: Path
     """The folder behind its proxy."""
+    pid: int = 0
+    """Of the process that leads the session of its own."""
+
+    @property
+    def log(self) -> Path:
+        """What the server says, each request among it from 3.17 on."""
+        return self.artifacts.parent / "server.log"
 
     def environment(self) -> dict[str, str]:
         """For a client of its own version."""
         return own_environment.OUTSIDE | {"MLFLOW_TRACKING_URI": self.url, "PYTHONWARNINGS": "ignore"}
+
+
+def beside() -> dict[str, str]:
+    """Settings of a server on PostgreSQL, or with logins. Skips the test where what these need cannot be installed."""
+    pins = Path(__file__).parent / "e2e" / "mlflow_servers" / "beside.txt"
+    try:
+        python = own_environment.installed("mlflow-beside", pins)
+    except own_environment.NotInstallable as why:
+        pytest.skip(str(why))
+    (packages,) = python.parent.parent.glob("lib/python*/site-packages")
+    return {"PYTHONPATH": str(packages)}
 
 
 @contextmanager
@@ -124,7 +142,7 @@ def _started(
         process = subprocess.Popen(
             command, cwd=folder, env=_ENVIRONMENT | settings, stdout=said, stderr=said, start_new_session=True
         )
-    return MlflowServer(f"http://127.0.0.1:{port}", version, python, artifacts), process
+    return MlflowServer(f"http://127.0.0.1:{port}", version, python, artifacts, process.pid), process
 
 
 def _free_port() -> int:

@@ -192,7 +192,7 @@ def test_what_is_taken_back_comes_again_or_is_named(bench: Bench) -> None:
     bench.change(removed(LOG, "child"))
     lost = bench.verify()
     assert (f"file {LOG}", LOST) in kinds(lost), "and is required"
-    assert "undo" in mend_of(lost, Typed("verify", ("archive",), {}), bench.folder)
+    assert "undo" in str(mend_of(lost, Typed("verify", ("archive",), {}), bench.folder))
     bench.undo()  # the mend that is named
     bench.replay()
     after = bench.verify(deep=True)

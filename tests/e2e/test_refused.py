@@ -393,7 +393,9 @@ def alike(verdict: Verdict | None, folder: Path, target: WorkspaceFile) -> int:
     with Archive.open(folder, write=False) as archive:
         foreseen = JobsForeseen(archive, archive.ledger(workspace_config(str(target.path)).ref), resubmit=False)
         trees = planned_trees(archive, foreseen.ledger, Selection(), Shape())
-        plan = summed(foreseen, trees, lambda _: Branch(""), Terminal(io.StringIO(), io.StringIO(), json=True))
+        plan = summed(
+            foreseen, trees, lambda _: Branch(""), Terminal(io.StringIO(), io.StringIO(), json=True), waiting=0
+        )
         (there,) = status(archive).targets
     assert (foreseen.left.there, foreseen.left.changed, foreseen.left.mend) == (1, 0, 0)
     assert (plan.files, sum(plan.reasons.values())) == (verdict.files - verdict.own_files, verdict.omissions)

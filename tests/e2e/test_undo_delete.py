@@ -208,7 +208,7 @@ def test_a_run_that_somebody_removed_is_named_and_brought_back(
 
     assert [(one.run, one.what, one.kind) for one in absent.first] == [("root", "run", REMOVED)]
     line = Typed("verify", ("archive",), {"--target": ("--target", "t")})
-    assert "azureml-replay undo " in mend_of(absent, line, folder)
+    assert "azureml-replay undo " in str(mend_of(absent, line, folder))
     assert ([run for run, _ in done.gone], done.runs, done.left, done.failed) == (["root"], 1, (), ())
     for archive, why in ((folder, OF_DELETED), (fresh, OF_ID)):
         refused = asyncio.run(migrated(source, workspace, archive)).verdict
@@ -439,7 +439,7 @@ def test_a_job_that_replayed_is_deleted_and_submitted_anew(
     assert job not in gone.jobs
     assert {(one.what, one.kind) for one in absent.first} == {("run", JOB_TAKEN_BACK)}, "nothing of its experiment"
     line = Typed("verify", ("archive",), {"--target": ("--target", "t")})
-    assert "--mode synthetic" in mend_of(absent, line, folder)
+    assert "--mode synthetic" in str(mend_of(absent, line, folder))
     assert back.verdict is not None
     assert (back.submitted, back.failed, back.verdict.findings) == (1, (), 0)
     (second,) = look(workspace, files=False).jobs

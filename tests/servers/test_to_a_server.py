@@ -49,9 +49,11 @@ def test_the_same_of_an_older_server(hostile: Path, tmp_path: Path, version: str
 def expect_all_of_it(hostile: Path, server: MlflowServer, folder: Path) -> None:
     """Sent, looked at, and sent again."""
     history, target = copied(hostile, folder / "history"), named(server, folder)
+    before = server.log.stat().st_size
 
     first = sent_now(history, target)
 
+    expect_nothing_asked_that_was_told(server.log.read_bytes()[before:].decode(), history, target)
     assert (first.replayed.failed, first.replayed.refused, findings(history, target)) == ((), (), [])
     ids, seen = bindings(history, target), look(server.url, prefix_of(target))
     assert set(ids.values()) == seen.runs.keys()
@@ -68,6 +70,15 @@ def expect_all_of_it(hostile: Path, server: MlflowServer, folder: Path) -> None:
     expect_whole_beside(history, target, server.url, ids)
     again = sent_again(history, target)
     assert (again.runs, again.points, again.files) == (0, 0, 0)
+
+
+def expect_nothing_asked_that_was_told(log: str, history: Path, target: Path) -> None:
+    """Where files lie, the making of their run told; an experiment is made once, for all that wait for it."""
+    asked = re.findall(r"/runs/get\?run_id=(\w+)", log)
+    assert not set(asked) & set(bindings(history, target).values())
+    with Archive.open(history, write=False) as archive:
+        most = len(list(archive.experiments())) + 2  # of throw-away runs, and of leases
+    assert log.count("POST /api/2.0/mlflow/experiments/create") <= most
 
 
 def expect_as_the_table_says(

@@ -6,6 +6,7 @@ one by one before. So a run that is hidden for itself bears a tag, and is hidden
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -34,6 +35,8 @@ class Experiments:
         self._rest, self._prefix = rest, prefix
         self._ids: dict[str, str] = {}
         """Name -> id, of those that were found or made."""
+        self._turns: dict[str, asyncio.Lock] = {}
+        """Name -> whoever looks for it and makes it: of many runs that are made at once, one asks for all."""
 
     async def found(self, name: str) -> Experiment | None:
         """An experiment by its name, deleted or not; None where there is none."""
@@ -58,13 +61,14 @@ class Experiments:
 
     async def made(self, name: str) -> str:
         """Its id; it is made where there is none. Repeatable. Raises Rejected where it is deleted."""
-        if name in self._ids:
-            return self._ids[name]
-        there = await self.found(name)
-        if there is not None and there.archived is not None:
-            del self._ids[name]  # a run is made once somebody has restored it
-            raise Rejected(CLOSED.format(name=name), status=400)
-        return self._ids[name] if there is not None else await self._create(Experiment(id="", name=name))
+        async with self._turns.setdefault(name, asyncio.Lock()):
+            if name in self._ids:
+                return self._ids[name]
+            there = await self.found(name)
+            if there is not None and there.archived is not None:
+                del self._ids[name]  # a run is made once somebody has restored it
+                raise Rejected(CLOSED.format(name=name), status=400)
+            return self._ids[name] if there is not None else await self._create(Experiment(id="", name=name))
 
     async def put(self, experiment: Experiment) -> None:
         """Write description and tags, then whether it is archived. Repeatable."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,8 @@ from azureml_replay.workspace.target import Outcome, Refused
 
 FILES_AT_ONCE = 4
 PIECE_BYTES = 4 << 20
+ROOTS_KNOWN = 4_000
+"""Runs are made up to 1,000 ahead of their files."""
 NOT_SERVED = "this server serves no artifacts (--no-serve-artifacts): only its storage's own clients write there"
 NOT_REMOVED = "this server removes no files"
 
@@ -25,8 +29,15 @@ class Putting:
     def __init__(self, rest: Rest) -> None:
         """Nothing is asked yet."""
         self._rest = rest
-        self._roots: dict[RunId, str | None] = {}
+        self._roots: OrderedDict[RunId, str | None] = OrderedDict()
         """Run -> where its files lie; None where the server does not serve them."""
+        self._asking = asyncio.Lock()
+
+    def note(self, run: RunId, root: str | None) -> None:
+        """Remember where the files of a run lie; None where the server does not serve them."""
+        self._roots[run] = root
+        while len(self._roots) > ROOTS_KNOWN:
+            self._roots.popitem(last=False)
 
     async def put(self, run: RunId, files: Sequence[PutFile]) -> Mapping[str, Outcome]:
         """Write files. Repeatable."""
@@ -85,11 +96,16 @@ class Putting:
         return None
 
     async def _place(self, run: RunId, path: str) -> str | None:
-        if run not in self._roots:
-            document = await self._rest.run_document(run)
-            self._roots[run] = answers.served_root(document) if document else None
-        root = self._roots[run]
+        root = self._roots[run] if run in self._roots else await self._root(run)
         return None if root is None else f"{root}/{path}"
+
+    async def _root(self, run: RunId) -> str | None:
+        """As the server tells it of a run that an earlier call made; asked once for all its files."""
+        async with self._asking:
+            if run not in self._roots:
+                document = await self._rest.run_document(run)
+                self.note(run, answers.served_root(document) if document else None)
+            return self._roots[run]
 
 
 @dataclass(frozen=True, slots=True)

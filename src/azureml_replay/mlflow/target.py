@@ -41,8 +41,8 @@ class MlflowTarget(MlflowWorkspace):
         self._listed = False
         self._served = config.artifacts != "none"
         self._written = Experiments(rest, config.experiment_prefix)
-        self._writing = Writing(rest, self._written)
         self._appending, self._putting = RowAppender(rest), Putting(rest)
+        self._writing = Writing(rest, self._written, self._putting.note)
         self._leases = ServerLeases(rest, self._writing)
 
     @property

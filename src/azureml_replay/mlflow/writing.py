@@ -26,9 +26,9 @@ _HIDDEN = {HIDDEN_TAG: "yes"}
 class Writing:
     """Writes runs of one server."""
 
-    def __init__(self, rest: Rest, experiments: Experiments) -> None:
-        """Nothing is asked yet."""
-        self._rest, self._experiments = rest, experiments
+    def __init__(self, rest: Rest, experiments: Experiments, note_root: Callable[[RunId, str | None], None]) -> None:
+        """Nothing is asked yet. `note_root` gets each run that is made, and where its files lie."""
+        self._rest, self._experiments, self._note_root = rest, experiments, note_root
 
     async def make(self, experiment: str, run: Run, check: Check = unchecked) -> RunId | Refused:
         """Make a run with name, start, user, parent and tags. NOT repeatable. Raises Uncertain, Unavailable."""
@@ -38,7 +38,11 @@ class Writing:
             answer = await self._rest.send("POST", f"{ask.API}/runs/create", json=body, repeatable=False, check=check)
         except Rejected as error:
             return _refusal(error)
-        return answers.created_run(answer.json())
+        document = answer.json()
+        made = answers.created_run(document)
+        if answers.tells_root(document):
+            self._note_root(made, answers.served_root(document))
+        return made
 
     async def make_first(self, experiment: Experiment) -> None:
         """Make an experiment, unless there is one of its name. NOT repeatable. Raises Rejected, Uncertain."""

@@ -25,8 +25,14 @@ def created_run(document: Document) -> RunId:
 
 
 @readable
+def tells_root(document: Document) -> bool:
+    """True for an answer with a run that says where its files lie."""
+    return bool(document["run"]["info"].get("artifact_uri"))
+
+
+@readable
 def served_root(document: Document) -> str | None:
-    """The folder of a run's files, of an answer of `runs/get`; None where the server does not serve them."""
+    """The folder of a run's files, of an answer with a run; None where the server does not serve them."""
     address = unicode_text(document["run"]["info"].get("artifact_uri") or "")
     if not address.startswith(SERVED):
         return None
