@@ -27,6 +27,7 @@ from benchmarks.raw_runs import EXPERIMENTS
 
 HEAD = ["who", "runs", "wall s", "runs/s", "source/run", "target/run", "client s", "servers s", "peak MB"]
 OURS, BARE, THEIRS = "azureml-replay", "bare", "mlflow-export-import"
+THREADS = " in threads"
 
 
 def main() -> None:
@@ -53,22 +54,19 @@ def _measured(folder: Path, both: tuple[Served, Served], flags: argparse.Namespa
     for prefix, runs in sizes.items():
         _bare(both, "write", both[0], prefix, runs)
     trials = [(flags.runs, one) for one in _in_turns(folder, both, flags.runs, flags.rounds)]
-    prefix = list(sizes)[-1]
+    losses = {OURS: arrived(held(both[0].url, "all-"), held(both[1].url, "to1-all-"))}
     if few:
+        prefix = list(sizes)[-1]
         trials += [(few, one) for one in _their_way(folder, both, prefix)]
+        losses[THEIRS] = arrived(held(both[0].url, prefix), held(both[1].url, prefix))
+        trials += [(few, one) for one in _their_way(folder, both, prefix, threads=True)]
+        print(f"run again, {THEIRS} leaves {held(both[1].url, prefix).count} runs of {few}\n")
     print(table(HEAD, [_row(runs, one) for runs, one in trials]))
     if flags.routes:
         print("\n".join(f"\n{one.who}: {dict(one.source)}\n{dict(one.target)}" for _, one in trials))
     print("\n" + _ratios(trials))
-    losses = {OURS: arrived(held(both[0].url, "all-"), held(both[1].url, "to1-all-"))}
-    if few:
-        losses[THEIRS] = arrived(held(both[0].url, prefix), held(both[1].url, prefix))
-        again = list(_their_way(folder, both, prefix, "again"))
-        there = held(both[1].url, prefix).count
-        print(f"\nrun again, {THEIRS} leaves {there} runs of {few}, after {again[-1].target.total():,} requests")
-    print(
-        "\n" + table(["arrived as it was", *losses], [[what, *(one[what] for one in losses.values())] for what in WHAT])
-    )
+    rows: list[list[object]] = [[what, *(one[what] for one in losses.values())] for what in WHAT]
+    print("\n" + table(["arrived as it was", *losses], rows))
     return {"version": NEWEST, "trials": [{"runs": runs, **one.document()} for runs, one in trials], "losses": losses}
 
 
@@ -98,15 +96,17 @@ def _bare(both: tuple[Served, Served], what: str, at: Served, prefix: str, runs:
     return taken(f"{BARE} {what}", both, [sys.executable, raw, what, at.url, prefix, str(runs)])
 
 
-def _their_way(folder: Path, both: tuple[Served, Served], prefix: str, name: str = "first") -> Iterator[Taken]:
-    """Its two commands, with its threads: one for each experiment."""
-    commands, kept = theirs(), str(folder / f"theirs-{name}")
+def _their_way(folder: Path, both: tuple[Served, Served], prefix: str, *, threads: bool = False) -> Iterator[Taken]:
+    """Its two commands as they are, or with their threads: one for each experiment, which they call experimental."""
+    commands, kept = theirs(), str(folder / f"theirs-{threads}")
     chosen = ",".join(f"{prefix}{number}" for number in range(EXPERIMENTS))
-    out = ["--experiments", chosen, "--output-dir", kept, "--use-threads", "True"]
-    into = ["--input-dir", kept, "--use-threads", "True"]
-    for program, flags, at in (("export-experiments", out, both[0]), ("import-experiments", into, both[1])):
-        argv = [str(commands / "python"), str(commands / program), *flags]
-        yield taken(f"{THEIRS} {program.partition('-')[0]}", both, argv, MLFLOW_TRACKING_URI=at.url)
+    for program, flags, at in (
+        ("export-experiments", ["--experiments", chosen, "--output-dir", kept], both[0]),
+        ("import-experiments", ["--input-dir", kept], both[1]),
+    ):
+        argv = [str(commands / "python"), str(commands / program), *flags, "--use-threads", str(threads)]
+        who = f"{THEIRS} {program.partition('-')[0]}{THREADS if threads else ''}"
+        yield taken(who, both, argv, MLFLOW_TRACKING_URI=at.url)
 
 
 def _row(runs: int, one: Taken) -> list[object]:
@@ -127,9 +127,10 @@ def _ratios(trials: list[tuple[int, Taken]]) -> str:
         f"reading at {each[f'{BARE} read'] / each[f'{OURS} extract']:.2f} of what bare requests get",
         f"writing at {each[f'{BARE} write'] / each[f'{OURS} replay']:.2f} of what bare requests get",
     ]
-    if f"{THEIRS} export" in each:
-        others = each[f"{THEIRS} export"] + each[f"{THEIRS} import"]
-        lines.append(f"{THEIRS} takes {others / ours:.1f} times the seconds of extract and replay")
+    for how in ("", THREADS):
+        if f"{THEIRS} export{how}" in each:
+            others = each[f"{THEIRS} export{how}"] + each[f"{THEIRS} import{how}"]
+            lines.append(f"{THEIRS}{how} takes {others / ours:.1f} times the seconds of extract and replay")
     return "\n".join(lines)
 
 
