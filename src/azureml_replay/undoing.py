@@ -31,7 +31,7 @@ from azureml_replay.deleting import (
     hidden_runs,
     in_batches,
 )
-from azureml_replay.direct.asset_undo import AssetUndo, undoable_assets
+from azureml_replay.direct.asset_undo import take_back_assets, undoable_assets
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -45,9 +45,9 @@ from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
+from azureml_replay.target.undone import Undoable, Undone
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.assets import takes_assets
 from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.mark import has_room, undo_mark
@@ -61,64 +61,6 @@ RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
 LAST_COPY = "the source has it no more, and the archive does not keep it"
 GONE = "{what} is not in the target any more: replay makes it anew"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undoable:
-    """What the ledger says is there to take back."""
-
-    runs: int
-    """To be hidden."""
-    files: int
-    """Of those runs, at most."""
-    jobs: int
-    """To be archived."""
-    hidden_runs: int
-    """Hidden already: with `delete` they go, too, but for `staying_runs`, which are not among them."""
-    hidden_jobs: int
-    """Root runs whose jobs are archived already."""
-    assets: int = 0
-    """To be archived."""
-    staying_runs: int = 0
-    """Hidden runs that stay with `delete`, too: the service keeps them, or one below them."""
-
-    @property
-    def hides(self) -> int:
-        """What there is to take back."""
-        return self.runs + self.jobs + self.assets
-
-    @property
-    def deletes(self) -> int:
-        """What there is to delete."""
-        return self.hides + self.hidden_runs + self.hidden_jobs
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undone:
-    """What one call of `undo` did."""
-
-    runs: int
-    """Hidden now."""
-    files: int
-    """Removed now."""
-    jobs: int
-    """Of synthetic replay, archived now; what their steps logged and wrote stays with them."""
-    experiments: tuple[str, ...]
-    """Archived now: replay made them, and no run in them is left to be seen."""
-    left: tuple[tuple[RunId, str], ...]
-    """Runs of the source and why what stands for them, or a file of it, was left alone; of an experiment no run."""
-    failed: tuple[tuple[RunId, str], ...]
-    assets: int = 0
-    """Archived now: only such as this archive made."""
-    gone: tuple[tuple[RunId, str], ...] = ()
-    """Runs of the source, and what stood for them and is not there: it was removed, by another archive or by hand."""
-    last_copies: int = 0
-    """Files among `left` that are nowhere else: they stay with their hidden runs."""
-    deleted: int = 0
-    """Runs that are gone for good now, of those that were hidden, now or before."""
-    deleted_jobs: int = 0
-    kept: tuple[tuple[RunId, str], ...] = ()
-    """Runs of the source that were to be deleted, and why what stands for them stays hidden."""
 
 
 def undoable(archive: Archive, target: Place) -> Undoable:
@@ -237,13 +179,10 @@ class _Undoing:
         )
 
     async def take_back_assets(self) -> None:
-        """Those that this archive made; of a target that takes none, nothing."""
-        if takes_assets(self.target):
-            undo = AssetUndo(self.archive, self.ledger, self.target)
-            await undo.all()
-            self.assets = undo.count
-            self.left += [(RunId(""), why) for why in undo.left]
-            self.failed += [(RunId(""), why) for why in undo.failed]
+        """Those that this archive made."""
+        self.assets, left, failed = await take_back_assets(self.archive, self.ledger, self.target)
+        self.left += left
+        self.failed += failed
 
     # Runs
 

@@ -25,7 +25,8 @@ from azureml_replay.report_page.write import report
 from azureml_replay.selection import Selection
 from azureml_replay.state import Next, status
 from azureml_replay.synthetic.replay import replay_synthetic
-from azureml_replay.undoing import Undone, undo
+from azureml_replay.target.undone import Undone
+from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.judging import CHANGED, INTERRUPTED, NEVER, OTHER_CONTENT
 from azureml_replay.verification.verdict import Verdict

@@ -21,7 +21,8 @@ from azureml_replay.azure.workspace import connect
 from azureml_replay.cli.undo import lines
 from azureml_replay.diagnosis.sheet import Outcome
 from azureml_replay.sending.transport import open_transport
-from azureml_replay.undoing import Undone, undo
+from azureml_replay.target.undone import Undone
+from azureml_replay.undoing import undo
 from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.histories import small

@@ -28,7 +28,8 @@ from azureml_replay.model import RunId
 from azureml_replay.report_page.write import report
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.state import Next, status
-from azureml_replay.undoing import Undone, undo
+from azureml_replay.target.undone import Undone
+from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK
 from azureml_sandbox.fill.sample_runs import empty_run, finished

@@ -23,7 +23,8 @@ from azureml_replay.mlflow.target import connect as connect_server
 from azureml_replay.model import Finding, Omission
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
-from azureml_replay.undoing import Undone, undo
+from azureml_replay.target.undone import Undone
+from azureml_replay.undoing import undo
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.sandbox import WorkspaceFile

@@ -29,8 +29,8 @@ from azureml_replay.report_page import Reported
 from azureml_replay.state import Failure, Status
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun
+from azureml_replay.target.undone import Undoable, Undone
 from azureml_replay.terminal.terminal import EventLine
-from azureml_replay.undoing import Undoable, Undone
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
 

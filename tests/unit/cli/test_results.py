@@ -20,9 +20,9 @@ from azureml_replay.extraction.extract import Extracted
 from azureml_replay.model import RunId
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.summary import PlanSummary
+from azureml_replay.target.undone import Undone
 from azureml_replay.terminal.layout import drawn_lines, prose
 from azureml_replay.terminal.terminal import Terminal, lines_for
-from azureml_replay.undoing import Undone
 from azureml_replay.verbs import Migrated
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.verification.wording import Kind
