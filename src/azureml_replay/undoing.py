@@ -31,8 +31,7 @@ from azureml_replay.deleting import (
     hidden_runs,
     in_batches,
 )
-from azureml_replay.direct.asset_undo import AssetUndo, undoable_assets
-from azureml_replay.direct.undone import Undoable, Undone
+from azureml_replay.direct.asset_undo import take_back_assets, undoable_assets
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import Experiment, Run, RunId
@@ -46,9 +45,9 @@ from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
+from azureml_replay.target.undone import Undoable, Undone
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.assets import takes_assets
 from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.mark import has_room, undo_mark
@@ -180,13 +179,10 @@ class _Undoing:
         )
 
     async def take_back_assets(self) -> None:
-        """Those that this archive made; of a target that takes none, nothing."""
-        if takes_assets(self.target):
-            undo = AssetUndo(self.archive, self.ledger, self.target)
-            await undo.all()
-            self.assets = undo.count
-            self.left += [(RunId(""), why) for why in undo.left]
-            self.failed += [(RunId(""), why) for why in undo.failed]
+        """Those that this archive made."""
+        self.assets, left, failed = await take_back_assets(self.archive, self.ledger, self.target)
+        self.left += left
+        self.failed += failed
 
     # Runs
 

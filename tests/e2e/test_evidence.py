@@ -15,7 +15,6 @@ from azureml_replay.archive.evidence import Way
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.direct.options import OnConflict, ReplayOptions
 from azureml_replay.direct.replay import replay
-from azureml_replay.direct.undone import Undone
 from azureml_replay.errors import Exit, UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.extraction.metrics import Metrics
@@ -26,6 +25,7 @@ from azureml_replay.report_page.write import report
 from azureml_replay.selection import Selection
 from azureml_replay.state import Next, status
 from azureml_replay.synthetic.replay import replay_synthetic
+from azureml_replay.target.undone import Undone
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.judging import CHANGED, INTERRUPTED, NEVER, OTHER_CONTENT

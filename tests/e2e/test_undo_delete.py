@@ -23,12 +23,12 @@ from azureml_replay.comparison.three_way import REMOVED
 from azureml_replay.deleting import NEVER_A_JOB, SHOWN_STILL
 from azureml_replay.direct.in_part import OF_DELETED, OF_ID
 from azureml_replay.direct.options import ReplayOptions
-from azureml_replay.direct.undone import Undone
 from azureml_replay.errors import Exit, Forbidden, UserError
 from azureml_replay.model import RunId
 from azureml_replay.report_page.write import report
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.state import Next, status
+from azureml_replay.target.undone import Undone
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.workspace.mark import JOB_TAKEN_BACK, TAKEN_BACK

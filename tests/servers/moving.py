@@ -16,7 +16,6 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.connection import config_named, connect
 from azureml_replay.direct.options import Replayed, ReplayOptions
 from azureml_replay.direct.replay import replay
-from azureml_replay.direct.undone import Undone
 from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.mlflow.config import ServerConfig
 from azureml_replay.mlflow.target import MlflowTarget
@@ -24,6 +23,7 @@ from azureml_replay.mlflow.target import connect as connect_server
 from azureml_replay.model import Finding, Omission
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
+from azureml_replay.target.undone import Undone
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict

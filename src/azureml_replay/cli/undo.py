@@ -27,7 +27,7 @@ from azureml_replay.terminal.layout import prose
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.direct.undone import Undoable, Undone
+    from azureml_replay.target.undone import Undoable, Undone
 
 SHOWN = 20
 """Lines shown of one list; `--json` has all."""

@@ -8,10 +8,11 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import ServiceError, noted
+from azureml_replay.model import RunId
 from azureml_replay.planning.assets import changeable, is_made_from
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetKind, digest_of
-from azureml_replay.workspace.assets import AssetTarget
+from azureml_replay.workspace.assets import AssetTarget, takes_assets
 
 AT_ONCE = 8
 NOT_OURS = "it does not say that it was made from this source"
@@ -72,3 +73,15 @@ class AssetUndo:
     def _note(self, receipt: AssetReceipt, answer: Asset | None = None) -> None:
         fields = answer.fields if answer else {}
         self.ledger.put_asset_receipt(replace(receipt, state=AssetState.UNDONE, fields=fields, looked=None, found=()))
+
+
+async def take_back_assets(
+    archive: Archive, ledger: TargetLedger, target: object
+) -> tuple[int, list[tuple[RunId, str]], list[tuple[RunId, str]]]:
+    """How many are archived now, what was left alone, and what failed; of a target that takes none, nothing."""
+    if not takes_assets(target):
+        return 0, [], []
+    undo = AssetUndo(archive, ledger, target)
+    await undo.all()
+    nobody = RunId("")
+    return undo.count, [(nobody, why) for why in undo.left], [(nobody, why) for why in undo.failed]

@@ -15,12 +15,12 @@ from azureml_replay.cli.next_step import Typed, after_verdict, tell, tell_mends
 from azureml_replay.cli.undo import lines
 from azureml_replay.cli.welcome import start
 from azureml_replay.direct.options import Replayed
-from azureml_replay.direct.undone import Undone
 from azureml_replay.errors import remedy_lines
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.model import RunId
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.summary import PlanSummary
+from azureml_replay.target.undone import Undone
 from azureml_replay.terminal.layout import drawn_lines, prose
 from azureml_replay.terminal.terminal import Terminal, lines_for
 from azureml_replay.verbs import Migrated

@@ -1,4 +1,4 @@
-"""What `undo` may take back, and what one call of it did (pure)."""
+"""What `undo` finds to take back, and what it did (pure)."""
 
 from __future__ import annotations
 
