@@ -300,10 +300,8 @@ def _step(
     waiting = _waiting(history, fitting, profile)
     logged = _without(waiting, history.series)
     lender = _lender(history, profile)
-    if run.parent and not depth:
-        fitting.omit(f"parent {run.parent}", _why_alone(recorded, run, root))
-    if not depth and len(run.experiment) > profile.limits.experiment_name:
-        fitting.omit(f"name of experiment {run.experiment}", CUT_NAME.format(profile.limits.experiment_name))
+    if not depth:
+        _say_of_first(recorded, run, root, fitting, profile)
     _say_what_stays(history, fitting, profile, lender=lender)
     over = fit_series(logged, fitting, profile.limits)
     over |= refused_series(_without(over, logged), fitting, history.refused.series)
@@ -371,6 +369,14 @@ def _say_what_stays(history: History, fitting: Fitting, profile: TargetProfile, 
     say_what_acts(run, fitting)
     fitting.omissions += named_outputs(run.id, history.outputs)
     fitting.omissions += logged_models(run.id, history.details.more)
+
+
+def _say_of_first(recorded: Recorded, run: Run, root: RunId, fitting: Fitting, profile: TargetProfile) -> None:
+    """Note what is told once for all runs below: why it stands alone, and the name of the experiment."""
+    if run.parent:
+        fitting.omit(f"parent {run.parent}", _why_alone(recorded, run, root))
+    if len(run.experiment) > profile.limits.experiment_name:
+        fitting.omit(f"name of experiment {run.experiment}", CUT_NAME.format(profile.limits.experiment_name))
 
 
 def _why_alone(recorded: Recorded, run: Run, root: RunId) -> str:
