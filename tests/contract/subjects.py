@@ -197,7 +197,8 @@ class RealMlflowServer:
     async def id_of(self, target: Target, run: RunId) -> RunId:
         """By the tag that the contract gives to each run where ids are the target's."""
         names = [one.name async for page in target.experiments() for one in page]
-        (found,) = [there for name in names for there in await target.tagged_runs(name, SOURCE_TAG, run)]
+        homes = [home for name in names if (home := await target.experiment(name)) is not None]
+        (found,) = [there for home in homes for there in await target.tagged_runs(home, SOURCE_TAG, run)]
         return found
 
 

@@ -100,7 +100,7 @@ EXTRACT = ("extract", "--source", SOURCE, "--archive", "kept")
         (["plan", "none"], "none is not an archive"),
         (["status", "none"], "none is not an archive"),
         (["merge", "none", "other"], "none is not an archive"),
-        (["merge", "none"], "Missing argument 'OTHER...'"),
+        (["merge", "none"], "Missing argument 'OTHER"),
         (["migrate", "--source", SOURCE, "--archive", "kept"], "Missing option '--target'"),
     ],
 )

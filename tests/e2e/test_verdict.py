@@ -14,6 +14,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.workspace import connect
+from azureml_replay.comparison.three_way import REMOVED
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
@@ -177,9 +178,9 @@ CASES = {
         lambda held: index_of(held, "outputs/ghost"), of_root("file outputs/ghost: index entry", "extra")
     ),
     "a missing child run": Case(
-        lambda held: held.world.runs.delete(held.guid, "child"), {("child", "run", "absent")}
+        lambda held: held.world.runs.delete(held.guid, "child"), {("child", "run", REMOVED)}
     ),
-    "a missing root run": Case(lambda held: held.world.runs.delete(held.guid, "root"), of_root("run", "absent")),
+    "a missing root run": Case(lambda held: held.world.runs.delete(held.guid, "root"), of_root("run", REMOVED)),
     "a run's experiment": Case(move_run, {("child", "experiment", "differs")}),
     "an extra child run": Case(extra_run, {("", "run stranger", "extra")}),
     "an experiment's name": Case(

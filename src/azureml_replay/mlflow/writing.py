@@ -6,7 +6,6 @@ stand on it once it is hidden goes before.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from azureml_replay.errors import NotFound, Rejected, ServiceError
@@ -21,8 +20,6 @@ from azureml_replay.workspace.target import NO_TAGS, Outcome, Refused, TagsOfRun
 
 RUNS_AT_ONCE = 4
 """Of one batch: the server is the limit, 30 to 60 ms of its processor a run."""
-MADE_KNOWN = 1_000
-"""Runs whose tags were told at their making, and not written since: replay makes so many ahead."""
 _HIDDEN = {HIDDEN_TAG: "yes"}
 
 
@@ -32,8 +29,6 @@ class Writing:
     def __init__(self, rest: Rest, experiments: Experiments, note_root: Callable[[RunId, str | None], None]) -> None:
         """Nothing is asked yet. `note_root` gets each run that is made, and where its files lie."""
         self._rest, self._experiments, self._note_root = rest, experiments, note_root
-        self._told: OrderedDict[RunId, Mapping[str, str]] = OrderedDict()
-        """Run -> the tags that it was made with, until anything else is written to it."""
 
     async def make(self, experiment: str, run: Run, check: Check = unchecked) -> RunId | Refused:
         """Make a run with name, start, user, parent and tags. NOT repeatable. Raises Uncertain, Unavailable."""
@@ -47,9 +42,6 @@ class Writing:
         made = answers.created_run(document)
         if answers.tells_root(document):
             self._note_root(made, answers.served_root(document))
-        self._told[made] = tags_of(run)
-        while len(self._told) > MADE_KNOWN:
-            self._told.popitem(last=False)
         return made
 
     async def make_first(self, experiment: Experiment) -> None:
@@ -75,7 +67,6 @@ class Writing:
 
     async def remove_tags(self, run: RunId, tags: Sequence[str]) -> None:
         """Remove tags; one that is gone is no error. Repeatable."""
-        self._told.pop(run, None)
         for tag in tags:
             try:
                 await self._call("runs/delete-tag", encode.run_tag(run, tag))
@@ -84,14 +75,11 @@ class Writing:
 
     async def tag(self, run: RunId, tags: Mapping[str, str]) -> None:
         """Set tags of one run. Repeatable."""
-        self._told.pop(run, None)
         for body in encode.batches(run, tags):
             await self._call("runs/log-batch", body)
 
     async def _update(self, run: Run) -> None:
-        told, tags = self._told.pop(run.id, {}), tags_of(run)
-        lacking = {key: value for key, value in tags.items() if key not in told or told[key] != value}
-        for body in encode.batches(run.id, lacking, run.parameters):
+        for body in encode.batches(run.id, tags_of(run), run.parameters):
             await self._call("runs/log-batch", body)
         if (datasets := encode.inputs(run.id, run)) is not None:
             await self._call("runs/log-inputs", datasets)
