@@ -42,9 +42,10 @@ def points_of_ours(target: WorkspaceFile) -> dict[tuple[str, str], list[tuple[in
 
 
 def probed_before(source: WorkspaceFile, target: WorkspaceFile, folder: Path, *, late: bool = False) -> None:
-    """An archive that remembers a target which kept everything."""
+    """An archive that remembers a target which kept everything; an older version's probe would be made anew."""
     with Archive.create(folder, configured(source).ref) as archive:
-        kept = Probe(run=RunId("probed-before"), lost=(), experiments=(), added=(), late=late)
+        run = RunId("probed-before")
+        kept = Probe(run=run, lost=(), experiments=(), added=(), late=late, settles=False, created_at_start=True)
         archive.ledger(configured(target).ref).put_probe(kept.to_json())
 
 
