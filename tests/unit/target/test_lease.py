@@ -23,6 +23,7 @@ from azureml_replay.target import holder as holders
 from azureml_replay.target import lease as leases
 from azureml_replay.target.holder import alive, is_dead
 from azureml_replay.target.lease import CHECKED, HELD, hold, is_held, leased
+from azureml_replay.workspace.assets import AssetSource, AssetTarget
 from azureml_replay.workspace.jobs import Submitter
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeasePace, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.place import Place
@@ -31,7 +32,7 @@ from azureml_replay.workspace.target import Target
 
 SOURCE = Place("azureml", "key", "the source")
 STRANGER = LeaseHolder("00000000-0000-4000-8000-000000000000", "bert@elsewhere", "elsewhere")
-READS = {"profile", "settle", "without_end", "tagged_runs", "registered", "job", "blob_url", "staged"}
+READS = {"profile", "settle", "without_end", "tagged_runs", "registered", "job", "blob_url", "staged", "asset_place"}
 """What a target and a submitter have beside a source's methods that changes nothing."""
 
 
@@ -114,7 +115,8 @@ def methods(protocol: type[Any]) -> set[str]:
 
 def test_every_write_waits_for_the_lease() -> None:
     """What a target has beside a source, and a submitter, is a write that is listed, or known to be none."""
-    beside_source = (methods(Target) - methods(Source)) | methods(Submitter)
+    of_assets = methods(AssetTarget) - methods(AssetSource)
+    beside_source = (methods(Target) - methods(Source)) | methods(Submitter) | of_assets
 
     assert beside_source == CHECKED | HELD | READS
     assert not (CHECKED | HELD) & READS
