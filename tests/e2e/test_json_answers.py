@@ -65,7 +65,7 @@ def test_answers_have_the_documented_form(
 
     for line, arguments in given.items():
         if line == "report" and not (BUNDLE / "report.js").exists():
-            continue  # a worktree without `make setup`
+            continue  # without `make setup`
         if line == "merge":
             shutil.copytree("kept", "copy")
         ended = CliRunner().invoke(app, [*line.split(), *map(str, arguments), "--json"])

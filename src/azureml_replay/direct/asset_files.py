@@ -15,6 +15,9 @@ from azureml_replay.workspace.assets import AssetTarget
 
 FILES_AT_ONCE = 8
 
+NO_FILES = "no file of it is in the source's storage"
+"""Said for good: nothing that is tried again brings them back."""
+
 
 @dataclass(slots=True)
 class AssetFiles:
@@ -60,7 +63,7 @@ class AssetFiles:
     ) -> tuple[str, int, int]:
         """Copied where they are not there; another file in their place is left alone. An output may be empty."""
         if not listed and not optional:
-            return "no file of it is in the source's storage", 0, 0
+            return NO_FILES, 0, 0
         there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
         due: list[tuple[StoredFile, Location]] = []
         for file in listed:

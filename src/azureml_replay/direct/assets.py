@@ -14,7 +14,7 @@ from typing import cast
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.direct.asset_files import AssetFiles
+from azureml_replay.direct.asset_files import NO_FILES, AssetFiles
 from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
@@ -144,8 +144,10 @@ class AssetSender:
         return next((key for key in coming if not self._never_comes(key) and not self._is_there(key)), None)
 
     def _never_comes(self, key: AssetKey) -> bool:
-        """True for what nobody is to wait for."""
-        return self.by_key[key].fate is AssetFate.OMITTED
+        """True for what nobody is to wait for: it is left out, or was refused."""
+        receipt = self.receipts.get(key)
+        refused = receipt is not None and receipt.state is AssetState.REFUSED and receipt.answered is None
+        return refused or self.by_key[key].fate is AssetFate.OMITTED
 
     def _is_there(self, key: AssetKey) -> bool:
         receipt = self.receipts.get(key)
@@ -157,6 +159,9 @@ class AssetSender:
             self._fail(one.asset.key, f"run {one.asset.run}, whose output it is, is not there yet")
             return
         why, files, size = await self.files.bring(one.asset)
+        if why == NO_FILES:
+            self._refuse(one, why)
+            return
         if why:
             self._fail(one.asset.key, why)
             return
