@@ -291,6 +291,12 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
         own = {item.name for item in self.receipts(OWNER) if isinstance(item, ExperimentItem)}
         return frozenset({name for (name,) in rows} | own)
 
+    def expect_experiment(self, name: str) -> None:
+        """A run goes into an experiment: that it was absent when somebody looked says nothing any more. Repeatable."""
+        whole = f"experiment {name}"
+        if any(one.what == whole and one.kind == "absent" for one in self.findings_of(Topic(Way.EXPERIMENT, name))):
+            self.drop_evidence([name], Way.EXPERIMENT)
+
     def experiments_with_runs(self) -> frozenset[str]:
         """Names of experiments into which a run was sent, or was about to be, that `undo` has not taken back since."""
         sql = """

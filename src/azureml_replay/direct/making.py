@@ -135,6 +135,8 @@ class Making:
         intents = {step.source: of_run(step.run) for step in steps}
         self.ledger.mark_runs(RunItem.CREATE, intents, State.SENDING, detail=WriteRoute.MLFLOW.value)
         names = [name for name in dict.fromkeys(step.run.experiment for step in steps) if name not in self.opened]
+        for name in names:
+            self.ledger.expect_experiment(name)
         await for_each(names, self._open, min(self.width, LISTED_AT_ONCE))
         ids: dict[RunId, RunId] = {}
 

@@ -150,6 +150,7 @@ class RunSender:
             return
         self._lend(steps, State.SENDING)  # first: a created run without this intent counts as one with files of its own
         self._mark(RunItem.CREATE, steps, State.SENDING)
+        self.ledger.expect_experiment(steps[0].run.experiment)
         put = self.target.put_runs(steps[0].run.experiment, [self.signed(step.run) for step in steps])
         arrived = await self._arrived(put, steps)
         self._lend(arrived, State.SENT)

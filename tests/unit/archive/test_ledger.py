@@ -234,3 +234,18 @@ def test_a_finding_about_bytes_goes_with_the_bytes(ledger: TargetLedger) -> None
     assert [one.what for one in ledger.findings_of(Topic(Way.JOB, R1))] == names
     ledger.carry({R1: {"job": "2"}}, Way.JOB, anew=True)
     assert ledger.findings_of(Topic(Way.JOB, R1)) == []
+
+
+def test_an_experiment_into_which_a_run_goes_is_not_called_absent(ledger: TargetLedger) -> None:
+    """A replay that is cut behind it leaves no false alarm; whatever else was found of an experiment stays."""
+    for name, found in (("gone", "experiment gone"), ("edited", "experiment edited: description")):
+        outcomes = {Aspect.FIELDS: Looked([Finding(RunId(""), found, "absent", name, "")])}
+        look = ledger.begin_look([Aspect.FIELDS], [], [name])
+        ledger.put_outcomes(Topic(Way.EXPERIMENT, name), look, {Aspect.FIELDS: ""}, outcomes)
+        ledger.end_look(look)
+
+    for name in ("gone", "edited", "never looked at"):
+        ledger.expect_experiment(name)
+
+    assert ledger.findings_of(Topic(Way.EXPERIMENT, "gone")) == []
+    assert len(ledger.findings_of(Topic(Way.EXPERIMENT, "edited"))) == 1
