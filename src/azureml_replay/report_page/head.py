@@ -20,7 +20,9 @@ from azureml_replay.planning.refused import refused_among
 from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.facts import Command, Head, Pair, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
+from azureml_replay.selection import Selection
 from azureml_replay.terminal.text import moment
+from azureml_replay.verification.assets import AssetsStanding, chosen_receipts
 from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.wording import Cause, by_size_in_words, equal_but, kind_of, sides_of, timed
 from azureml_replay.version import __version__
@@ -63,6 +65,7 @@ class Sums:
     left_out: int = 0
     """Runs that were left out whole: of these nothing was compared."""
     experiments_open: int = 0
+    assets: AssetsStanding = field(default_factory=AssetsStanding)
     others_open: bool = False
     deleted: int = 0
     """Runs that `undo` removed for good, and that no replay created anew."""
@@ -71,12 +74,13 @@ class Sums:
     """The findings, and accepted changes."""
 
     @classmethod
-    def of(cls, rows: Iterable[TreeRow], known: Known) -> Sums:
+    def of(cls, rows: Iterable[TreeRow], known: Known, assets: AssetsStanding) -> Sums:
         """The sums over rows; findings and omissions that belong to no run count, too."""
         sums = cls(
-            findings=known.findings,
-            omissions=known.omissions.total(),
-            items_refused=refused_among(known.reasons),
+            findings=known.findings + len(assets.findings),
+            omissions=known.omissions.total() + len(assets.omissions),
+            assets=assets,
+            items_refused=refused_among(known.reasons + assets.reasons),
             chosen=known.chosen,
             compared=known.counts,
             read_at=known.read_at,
@@ -95,14 +99,16 @@ class Sums:
 
 def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow], known: Known, extent: Extent) -> Head:
     """The whole top of the page."""
-    sums = Sums.of(rows, known)
+    assets = AssetsStanding(chosen_receipts(archive, ledger, Selection())) if ledger else AssetsStanding()
+    sums = Sums.of(rows, known, assets)
     sums.deleted = ledger.deleted() if ledger else 0
     target = ledger.target if ledger else None
-    loose = Loose.of(archive, ledger, known, {row.id for row in rows})
+    loose = Loose.of(archive, ledger, known, {row.id for row in rows}, assets)
     sessions = [one for one in archive.sessions() if target is None or one.concerns(target)]
     busiest = next((one for one in reversed(sessions) if one.traffic), None)
-    for one in ledger.findings() if ledger else ():
+    for one in (*(ledger.findings() if ledger else ()), *assets.findings):
         sums.found.add(one)
+    reasons = known.reasons + assets.reasons
     good, sentence = verdict(sums, target)
     return Head(
         version=__version__,
@@ -115,7 +121,7 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         sentence=sentence,
         figures=_figures(sums, target),
         counts=tuple(sums.verdicts[one] for one in RunVerdict),
-        reasons=tuple((why, size, quiet(why)) for why, size in known.reasons.most_common()),
+        reasons=tuple((why, size, quiet(why)) for why, size in reasons.most_common()),
         loose_findings=loose.findings[:LOOSE_SHOWN],
         loose_omissions=loose.omissions[:LOOSE_SHOWN],
         loose_of=(len(loose.findings), len(loose.omissions)),
@@ -158,15 +164,17 @@ class Loose:
     omissions: tuple[tuple[str, str, str], ...]
 
     @classmethod
-    def of(cls, archive: Archive, ledger: TargetLedger | None, known: Known, ours: set[str]) -> Loose:
-        """Those of experiments, jobs without a run, runs that are not selected, and the workspace."""
-        every_finding = ledger.findings() if ledger else ()
+    def of(
+        cls, archive: Archive, ledger: TargetLedger | None, known: Known, ours: set[str], assets: AssetsStanding
+    ) -> Loose:
+        """Those of experiments, jobs without a run, runs that are not selected, assets, and the workspace."""
+        every_finding = (*(ledger.findings() if ledger else ()), *assets.findings)
         findings = [one for one in every_finding if one.run not in ours and one.kind != ACCEPTED]
         planned = ledger.planned_omissions() if ledger else ()
         every = chain(archive.omissions(), planned) if known.omissions.keys() - ours else ()
         return cls(
             tuple((timed(one.what), kind_of(one).value, *sides_of(one)) for one in findings),
-            tuple((one.run, one.what, one.reason) for one in every if one.run not in ours),
+            tuple((one.run, one.what, one.reason) for one in (*every, *assets.omissions) if one.run not in ours),
         )
 
 
@@ -178,12 +186,13 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
         known = counted(sums.omissions, "omission")
         return "open", f"{runs} archived; nothing has been written to a target yet. {known} known so far."
     open_runs = sums.verdicts[RunVerdict.UNVERIFIED] + sums.verdicts[RunVerdict.MISSING]
-    open_items = [(open_runs, "run"), (sums.experiments_open, "experiment")]
+    open_items = [(open_runs, "run"), (sums.experiments_open, "experiment"), (sums.assets.not_compared, "asset")]
     others = ["what else the target holds"] if sums.others_open else []
     uncompared = listed([*(counted(*one) for one in open_items if one[0]), *others])
     left = f" Not compared: {uncompared}." if uncompared else ""
     left += f" undo --delete removed {counted(sums.deleted, 'run')} from the target." if sums.deleted else ""
     compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS] - sums.left_out
+    compared += sums.assets.equal
     if sums.findings:
         where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
         found = f"{counted(sums.findings, 'finding')} in {where} of {sums.runs:,}"
@@ -199,6 +208,7 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     by_size = by_size_in_words(sums.compared["unverifiable"], sums.compared["read_before"], sums.read_at)
     equal = equal_but(sums.found.causes[Cause.ACCEPTED]).capitalize()
     runs += f", {sums.left_out:,} of them left out" if sums.left_out else ""
+    points = f"{counted(sums.assets.equal, 'asset')}, {points}" if sums.assets.equal else points
     whole = f"{equal}: {runs}, {points} and {files} were read back and compared, {planned}."
     return "yes", whole + (f" {by_size}." if by_size else "")
 

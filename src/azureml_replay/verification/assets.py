@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
@@ -10,7 +11,7 @@ from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.archive.database import now
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Fate
-from azureml_replay.model import Finding, Json, RunId
+from azureml_replay.model import Finding, Json, Omission, RunId
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
@@ -22,6 +23,43 @@ from azureml_replay.workspace.assets import AssetTarget
 AT_ONCE = 8
 TO_COMPARE = frozenset({AssetState.SENT, AssetState.ADOPTED, AssetState.SENDING})
 NOBODY = RunId("")
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsStanding:
+    """What is known of some assets in a target: one fold, which the verdict and the report read."""
+
+    receipts: Sequence[AssetReceipt] = ()
+
+    @property
+    def compared(self) -> int:
+        """How many are to be compared."""
+        return sum(one.state in TO_COMPARE for one in self.receipts)
+
+    @property
+    def equal(self) -> int:
+        """Those that were looked at, and that nothing was found of."""
+        return sum(one.looked is not None and not one.found for one in self.receipts)
+
+    @property
+    def not_compared(self) -> int:
+        """Those that nobody has looked at since they were sent."""
+        return sum(one.state in TO_COMPARE and one.looked is None for one in self.receipts)
+
+    @property
+    def omissions(self) -> list[Omission]:
+        """Of those that are not there, or not whole."""
+        return [Omission(NOBODY, str(one.key), one.detail) for one in self.receipts if one.detail]
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Reason -> number of omissions."""
+        return Counter(one.reason for one in self.omissions)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What verify found of them."""
+        return [finding for one in self.receipts for finding in one.found]
 
 
 @dataclass(slots=True)

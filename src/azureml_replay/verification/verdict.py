@@ -9,7 +9,6 @@ from itertools import chain
 
 from azureml_replay.archive.alike import Alike, Plain
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import AssetReceipt
 from azureml_replay.archive.evidence import OTHERS, Topic, Way, run_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import ACCEPTED
@@ -20,7 +19,7 @@ from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import some_units
 from azureml_replay.planning.refused import NEW_IDS, refused_among
 from azureml_replay.selection import Selection
-from azureml_replay.verification.assets import TO_COMPARE, chosen_receipts
+from azureml_replay.verification.assets import AssetsStanding, chosen_receipts
 from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.judging import NEVER, NEVER_SENT, NOT_EXTRACTED, OTHER_CONTENT, items, judged
 from azureml_replay.verification.standing import Item, Standing, earliest
@@ -139,7 +138,10 @@ def verdict(
     roots = some_units(archive, selection)
     if roots is None and not deep:
         return verdict_of_all(archive, ledger, ledger.alike())
-    fold = _Fold(names=None if roots is None else {OWNER}, assets=chosen_receipts(archive, ledger, selection))
+    fold = _Fold(
+        names=None if roots is None else {OWNER},
+        assets=AssetsStanding(chosen_receipts(archive, ledger, selection)),
+    )
     for item in items(ledger, roots, deep=deep):
         fold.add(item)
     omissions = chain(archive.omissions(), ledger.planned_omissions())
@@ -150,7 +152,7 @@ def verdict(
 
 def verdict_of_all(archive: Archive, ledger: TargetLedger, counted: Sequence[Alike]) -> Verdict:
     """The verdict of everything: what is alike was counted together, and every other item is judged."""
-    fold = _Fold(names=None, assets=chosen_receipts(archive, ledger, Selection()))
+    fold = _Fold(names=None, assets=AssetsStanding(chosen_receipts(archive, ledger, Selection())))
     plain, odd = ledger.apart(counted)
     for one in plain:
         fold.add_alike(one)
@@ -185,11 +187,11 @@ class _Fold:
     accepted: int = 0
     read_at: Instant | None = None
     differing: set[Topic] = field(default_factory=set)
-    assets: Sequence[AssetReceipt] = ()
+    assets: AssetsStanding = field(default_factory=AssetsStanding)
 
     def omitted(self) -> Counter[str]:
         """Reasons why assets are not there, or not whole."""
-        return Counter(one.detail for one in self.assets if one.detail)
+        return self.assets.reasons
 
     def add(self, item: Item) -> None:
         is_run = item.subject.way in (Way.RUN, Way.JOB)
@@ -263,9 +265,9 @@ class _Fold:
             since=found.since,
             unseen=found.causes[Cause.UNSEEN],
             accepted=self.accepted,
-            assets=sum(one.state in TO_COMPARE for one in self.assets),
-            assets_equal=sum(one.looked is not None and not one.found for one in self.assets),
-            assets_not_compared=sum(one.state in TO_COMPARE and one.looked is None for one in self.assets),
+            assets=self.assets.compared,
+            assets_equal=self.assets.equal,
+            assets_not_compared=self.assets.not_compared,
         )
 
     def _found(self, ledger: TargetLedger) -> FoundOfAll:
@@ -274,9 +276,8 @@ class _Fold:
             chosen = (subject.name in runs) if run_of(subject) else (subject in self.differing)
             if chosen and finding.kind != ACCEPTED:
                 found.add(finding)
-        for receipt in self.assets:
-            for finding in receipt.found:
-                found.add(finding)
+        for finding in self.assets.findings:
+            found.add(finding)
         return found
 
 
