@@ -19,6 +19,7 @@ from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptio
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.planning.assets import AssetChoice, AssetScope
+from azureml_replay.report_page.write import report
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -64,7 +65,9 @@ def changed_and_undone(source: WorkspaceFile, target: WorkspaceFile, folder: Pat
     model = there.models.get("disk", version="2")
     model.tags["mine"] = "yes"
     there.models.create_or_update(model)
+    equal = page(folder)
     found = asyncio.run(called(target, folder, verify))
+    differing = page(folder)
     gone = asyncio.run(called(target, folder, undo))
     left = {one.version for one in there.models.list("disk")}
     back = asyncio.run(migrated(source, target, folder, options=EVERYTHING)).replayed
@@ -73,10 +76,21 @@ def changed_and_undone(source: WorkspaceFile, target: WorkspaceFile, folder: Pat
     assert [(one.what, one.kind, one.actual) for one in found.first] == [
         ("model disk:2: tag mine", "edited in target", "yes")
     ]
+    assert "All equal: " in equal
+    assert "9 assets" in equal
+    assert "Not equal: 1 finding" in differing, "the report says what verify says"
+    assert "All equal" not in differing
     assert gone.assets == 6, "not the code of the job, and not what was archived already"
     assert left == {"2"}
     assert (back.assets.updated, back.assets.failed) == (6, ())
     assert told_again == {"2": {"v": "2", "mine": "yes"}, "3": {"v": "3"}}
+
+
+def page(folder: Path) -> str:
+    """The report of now."""
+    with Archive.open(folder, write=False) as archive:
+        report(archive, folder.parent / "report.html")
+    return (folder.parent / "report.html").read_text()
 
 
 async def called(target: WorkspaceFile, folder: Path, verb: Any) -> Any:
