@@ -119,7 +119,7 @@ def dry_run(
         unseen = replace(AZURE_ML, keep_run_type=options.keep_run_type)
         profile = by_route(unseen, options.write_route or unseen.route)
     planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
-    planned.assets = figures(archive, ledger, selection, options)
+    planned.take_assets(figures(archive, ledger, selection, options))
     return planned
 
 

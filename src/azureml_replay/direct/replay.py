@@ -118,7 +118,7 @@ async def _replay(
         progress.say(f"an older version of this tool looked at {target.ref}: throw-away runs tell what it did not ask")
         profile = await seen(anew=True)
         planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
-    planned.assets = figures(archive, ledger, selection, options)
+    planned.take_assets(figures(archive, ledger, selection, options))
     told(planned)
     for line in planned.staying():
         progress.say(f"{target.ref}: {line}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.counting import counted
-from azureml_replay.model import Omission
+from azureml_replay.model import Omission, RunId
 from azureml_replay.planning.assets import AssetPlan
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.plan import Step
@@ -84,6 +84,12 @@ class PlanSummary:
         self.statuses[step.run.status] = self.statuses.get(step.run.status, 0) + 1
         self.overflow += len(step.overflow_series) + sum(map(len, step.overflow.values()))
         self.omit(step.omissions)
+
+    def take_assets(self, plan: AssetPlan | None) -> None:
+        """Add what becomes of assets; what the target will not have is an omission. NOT repeatable."""
+        self.assets = plan
+        if plan is not None:
+            self.omit(Omission(RunId(""), asset, why) for asset, why in plan.omitted)
 
     def omit(self, omissions: Iterable[Omission]) -> None:
         """Count what the target will not have. NOT repeatable."""

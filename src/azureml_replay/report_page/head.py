@@ -22,7 +22,7 @@ from azureml_replay.report_page.facts import Command, Head, Pair, RunVerdict, Tr
 from azureml_replay.report_page.tree import Known
 from azureml_replay.selection import Selection
 from azureml_replay.terminal.text import moment
-from azureml_replay.verification.assets import AssetsStanding, chosen_receipts
+from azureml_replay.verification.assets import AssetsStanding
 from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.wording import Cause, by_size_in_words, equal_but, kind_of, sides_of, timed
 from azureml_replay.version import __version__
@@ -99,7 +99,7 @@ class Sums:
 
 def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow], known: Known, extent: Extent) -> Head:
     """The whole top of the page."""
-    assets = AssetsStanding(chosen_receipts(archive, ledger, Selection())) if ledger else AssetsStanding()
+    assets = AssetsStanding.of(archive, ledger, Selection()) if ledger else AssetsStanding()
     sums = Sums.of(rows, known, assets)
     sums.deleted = ledger.deleted() if ledger else 0
     target = ledger.target if ledger else None

@@ -30,6 +30,13 @@ class AssetsStanding:
     """What is known of some assets in a target: one fold, which the verdict and the report read."""
 
     receipts: Sequence[AssetReceipt] = ()
+    lacking: Mapping[AssetKey, str] = field(default_factory=dict)
+    """Named in the source, where they could not be had -> why."""
+
+    @classmethod
+    def of(cls, archive: Archive, ledger: TargetLedger, selection: Selection) -> AssetsStanding:
+        """Of those that the selection leads to, and all that the source could not give."""
+        return cls(chosen_receipts(archive, ledger, selection), archive.lacking_assets())
 
     @property
     def compared(self) -> int:
@@ -49,7 +56,8 @@ class AssetsStanding:
     @property
     def omissions(self) -> list[Omission]:
         """Of those that are not there, or not whole."""
-        return [Omission(NOBODY, str(one.key), one.detail) for one in self.receipts if one.detail]
+        told = {**{one.key: one.detail for one in self.receipts if one.detail}, **self.lacking}
+        return [Omission(NOBODY, str(key), why) for key, why in told.items()]
 
     @property
     def reasons(self) -> Counter[str]:

@@ -19,7 +19,7 @@ from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import some_units
 from azureml_replay.planning.refused import NEW_IDS, refused_among
 from azureml_replay.selection import Selection
-from azureml_replay.verification.assets import AssetsStanding, chosen_receipts
+from azureml_replay.verification.assets import AssetsStanding
 from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.judging import NEVER, NEVER_SENT, NOT_EXTRACTED, OTHER_CONTENT, items, judged
 from azureml_replay.verification.standing import Item, Standing, earliest
@@ -140,7 +140,7 @@ def verdict(
         return verdict_of_all(archive, ledger, ledger.alike())
     fold = _Fold(
         names=None if roots is None else {OWNER},
-        assets=AssetsStanding(chosen_receipts(archive, ledger, selection)),
+        assets=AssetsStanding.of(archive, ledger, selection),
     )
     for item in items(ledger, roots, deep=deep):
         fold.add(item)
@@ -152,7 +152,7 @@ def verdict(
 
 def verdict_of_all(archive: Archive, ledger: TargetLedger, counted: Sequence[Alike]) -> Verdict:
     """The verdict of everything: what is alike was counted together, and every other item is judged."""
-    fold = _Fold(names=None, assets=AssetsStanding(chosen_receipts(archive, ledger, Selection())))
+    fold = _Fold(names=None, assets=AssetsStanding.of(archive, ledger, Selection()))
     plain, odd = ledger.apart(counted)
     for one in plain:
         fold.add_alike(one)
