@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from azureml_replay.planning.assets import AssetChoice, AssetScope
 from azureml_replay.report_page.write import report
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
+from azureml_replay.verification.each import DIFFER, ItemLine, Said, each
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.assets import CONDA, SHORT, built, client_of, filled, listed, small, told
 from e2e.library import DiesAt, FastClock, PowerCut, configured, migrated
@@ -65,9 +67,10 @@ def changed_and_undone(source: WorkspaceFile, target: WorkspaceFile, folder: Pat
     model = there.models.get("disk", version="2")
     model.tags["mine"] = "yes"
     there.models.create_or_update(model)
-    equal = page(folder)
+    equal, plain = page(folder), Counter(one.verdict for one in lines(target, folder) if one.level == "asset")
     found = asyncio.run(called(target, folder, verify))
     differing = page(folder)
+    edited = {one.item: one.verdict for one in lines(target, folder) if one.verdict in DIFFER}
     gone = asyncio.run(called(target, folder, undo))
     left = {one.version for one in there.models.list("disk")}
     back = asyncio.run(migrated(source, target, folder, options=EVERYTHING)).replayed
@@ -80,6 +83,8 @@ def changed_and_undone(source: WorkspaceFile, target: WorkspaceFile, folder: Pat
     assert "9 assets" in equal
     assert "Not equal: 1 finding" in differing, "the report says what verify says"
     assert "All equal" not in differing
+    assert plain == {Said.EQUAL: 9}
+    assert edited == dict.fromkeys(("model disk:2", "model disk:2: tag mine"), Said.DIFFERS), "and so does --differ"
     assert gone.assets == 6, "not the code of the job, and not what was archived already"
     assert left == {"2"}
     assert (back.assets.updated, back.assets.failed) == (6, ())
@@ -91,6 +96,12 @@ def page(folder: Path) -> str:
     with Archive.open(folder, write=False) as archive:
         report(archive, folder.parent / "report.html")
     return (folder.parent / "report.html").read_text()
+
+
+def lines(target: WorkspaceFile, folder: Path) -> list[ItemLine]:
+    """What `--combined` lists."""
+    with Archive.open(folder, write=False) as archive:
+        return list(each(archive, archive.ledger(configured(target).ref)))
 
 
 async def called(target: WorkspaceFile, folder: Path, verb: Any) -> Any:

@@ -20,7 +20,8 @@ from azureml_replay.model import Finding, Omission, RunId, Series
 from azureml_replay.planning.plan import Step, plan_units, some_units
 from azureml_replay.selection import Selection
 from azureml_replay.target.profile import known_profile
-from azureml_replay.verification.judging import NOT_EXTRACTED, items
+from azureml_replay.verification.assets import TO_COMPARE, AssetsStanding
+from azureml_replay.verification.judging import NEVER, NOT_EXTRACTED, items
 from azureml_replay.verification.standing import Item, Part, Standing
 from azureml_replay.verification.wording import is_no_run, kind_of, sides_of, timed
 
@@ -47,7 +48,7 @@ class ItemLine:
 
     verdict: Said
     level: str
-    """`run`, `aspect`, `metric`, `file`, `value`, `experiment` or `workspace`."""
+    """`run`, `aspect`, `metric`, `file`, `value`, `experiment`, `asset` or `workspace`."""
     run: str = ""
     """The run's id in the source; nothing where it is about none."""
     name: str = ""
@@ -78,6 +79,7 @@ def each(
             yield from _Run(archive, ledger, item, step).lines()
         else:
             yield from _beside(ledger, item)
+    yield from _of_assets(AssetsStanding.of(archive, ledger, selection))
     if roots is None:
         for omission in (*archive.omissions(), *ledger.planned_omissions()):
             if not omission.run:
@@ -225,6 +227,19 @@ def _beside(ledger: TargetLedger, item: Item) -> Iterator[ItemLine]:
     name, findings = item.subject.name, ledger.findings_of(item.subject)
     yield ItemLine(verdict=_STANDINGS[item.standing], level=level, item=name or "other experiments", why=item.reason)
     yield from (_told(one, "run" if one.what.startswith(("run ", "job ")) else "value") for one in findings)
+
+
+def _of_assets(assets: AssetsStanding) -> Iterator[ItemLine]:
+    """A line for each that is to be compared, its findings, and those that are not there."""
+    for receipt in assets.receipts:
+        if receipt.state in TO_COMPARE:
+            seen = Said.EQUAL if receipt.looked is not None else Said.NOT_COMPARED
+            why = "" if receipt.looked is not None else NEVER
+            yield ItemLine(
+                verdict=Said.DIFFERS if receipt.found else seen, level="asset", item=str(receipt.key), why=why
+            )
+            yield from (_told(one, "value") for one in receipt.found)
+    yield from map(_omitted, assets.omissions)
 
 
 def _told(finding: Finding, level: str, run: str = "", way: str = "") -> ItemLine:
