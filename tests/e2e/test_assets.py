@@ -18,9 +18,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import UserError
-from azureml_replay.extraction.extract import ExtractOptions
+from azureml_replay.extraction.extract import ExtractOptions, extract
 from azureml_replay.planning.assets import AssetChoice, AssetScope
 from azureml_replay.report_page.write import report
+from azureml_replay.state import status
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_replay.verification.each import DIFFER, ItemLine, Said, each
@@ -111,6 +112,13 @@ async def called(target: WorkspaceFile, folder: Path, verb: Any) -> Any:
             return await verb(archive, writing)
 
 
+async def extracted(source: WorkspaceFile, folder: Path) -> None:
+    """What is new at the source, and no replay."""
+    async with connect(configured(source), clock=FastClock()) as reading:
+        with Archive.open(folder) as archive:
+            await extract(reading, archive, options=EVERYTHING.extract)
+
+
 @pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_request_nothing_is_lost_or_there_twice(
     plane: Plane, sandbox: Sandbox, tmp_path: Path, every: int
@@ -176,3 +184,28 @@ def test_what_the_target_has_of_its_own_is_never_overwritten(plane: Plane, sandb
 
 def with_conflict(on_conflict: AssetConflict) -> MigrateOptions:
     return replace(EVERYTHING, replay=ReplayOptions(assets=ALL, on_asset_conflict=on_conflict))
+
+
+def test_what_could_not_be_made_is_not_equal(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Models come after the runs: where they fail, all runs are equal, and what they refer to is not there.
+
+    What changed at the source since it was compared is not equal either, before anybody looks.
+    """
+    small(plane)
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    no_models = {"match": {"workspace": target.workspace_name, "method": "PUT", "path": "/models/"}}
+    sandbox.set_faults([no_models | {"do": "status", "status": 403}])
+    failed = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
+    sandbox.set_faults()
+    missed = asyncio.run(called(target, folder, verify))
+    whole = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
+    changed = {"dataType": "uri_file", "dataUri": f"{SHORT}numbers.csv", "description": "other numbers"}
+    plane.document("arm", "PUT", "/data/numbers/versions/1", API, {"properties": changed})
+    asyncio.run(extracted(source, folder))
+    with Archive.open(folder, write=False) as archive:
+        stale = status(archive).targets[0].verdict
+
+    assert len(failed.replayed.assets.failed) == 2
+    assert (failed.verdict.proves, missed.proves, missed.findings) == (False, False, 2)
+    assert (whole.verdict.proves, whole.verdict.assets_equal) == (True, 6)
+    assert (stale.proves, stale.assets_equal, stale.assets_not_compared) == (False, 5, 1)

@@ -12,6 +12,7 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.model import Finding, Json, Omission, RunId
+from azureml_replay.planning.assets import digest_of_asset
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
@@ -32,11 +33,16 @@ class AssetsStanding:
     receipts: Sequence[AssetReceipt] = ()
     lacking: Mapping[AssetKey, str] = field(default_factory=dict)
     """Named in the source, where they could not be had -> why."""
+    changed: frozenset[AssetKey] = frozenset()
+    """Those that are others in the source by now than they were when they were sent."""
 
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger, selection: Selection) -> AssetsStanding:
         """Of those that the selection leads to, and all that the source could not give."""
-        return cls(chosen_receipts(archive, ledger, selection), archive.lacking_assets())
+        receipts = chosen_receipts(archive, ledger, selection)
+        now_at_source = {one.key: digest_of_asset(one) for one in archive.assets()} if receipts else {}
+        changed = (one.key for one in receipts if now_at_source.get(one.key, one.planned) != one.planned)
+        return cls(receipts, archive.lacking_assets(), frozenset(changed))
 
     @property
     def compared(self) -> int:
@@ -46,12 +52,16 @@ class AssetsStanding:
     @property
     def equal(self) -> int:
         """Those that were looked at, and that nothing was found of."""
-        return sum(one.looked is not None and not one.found for one in self.receipts)
+        return sum(self.is_compared(one) and not one.found for one in self.receipts)
 
     @property
     def not_compared(self) -> int:
-        """Those that nobody has looked at since they were sent."""
-        return sum(one.state in TO_COMPARE and one.looked is None for one in self.receipts)
+        """Those that nobody has looked at since they were sent, or changed in the source."""
+        return sum(one.state in TO_COMPARE and not self.is_compared(one) for one in self.receipts)
+
+    def is_compared(self, receipt: AssetReceipt) -> bool:
+        """True for what was looked at, and is still as it was then; what was found of it counts in any case."""
+        return receipt.looked is not None and (bool(receipt.found) or receipt.key not in self.changed)
 
     @property
     def omissions(self) -> list[Omission]:

@@ -233,8 +233,8 @@ def _of_assets(assets: AssetsStanding) -> Iterator[ItemLine]:
     """A line for each that is to be compared, its findings, and those that are not there."""
     for receipt in assets.receipts:
         if receipt.state in TO_COMPARE:
-            seen = Said.EQUAL if receipt.looked is not None else Said.NOT_COMPARED
-            why = "" if receipt.looked is not None else NEVER
+            compared = assets.is_compared(receipt)
+            seen, why = (Said.EQUAL, "") if compared else (Said.NOT_COMPARED, NEVER)
             yield ItemLine(
                 verdict=Said.DIFFERS if receipt.found else seen, level="asset", item=str(receipt.key), why=why
             )
