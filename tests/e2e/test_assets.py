@@ -187,14 +187,14 @@ def with_conflict(on_conflict: AssetConflict) -> MigrateOptions:
 
 
 def test_what_could_not_be_made_is_not_equal(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Models come after the runs: where they fail, all runs are equal, and what they refer to is not there.
+    """Where models, or an environment and what names it, fail, all runs are equal, and what they refer to is absent.
 
     What changed at the source since it was compared is not equal either, before anybody looks.
     """
     small(plane)
     source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
-    no_models = {"match": {"workspace": target.workspace_name, "method": "PUT", "path": "/models/"}}
-    sandbox.set_faults([no_models | {"do": "status", "status": 403}])
+    refused = {"workspace": target.workspace_name, "method": "PUT", "path": "/(models|environments)/"}
+    sandbox.set_faults([{"match": refused, "do": "status", "status": 403}])
     failed = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
     sandbox.set_faults()
     missed = asyncio.run(called(target, folder, verify))
@@ -205,7 +205,10 @@ def test_what_could_not_be_made_is_not_equal(plane: Plane, sandbox: Sandbox, tmp
     with Archive.open(folder, write=False) as archive:
         stale = status(archive).targets[0].verdict
 
-    assert len(failed.replayed.assets.failed) == 2
-    assert (failed.verdict.proves, missed.proves, missed.findings) == (False, False, 2)
+    print(failed.replayed.assets, missed.first)
+    assert len(failed.replayed.assets.failed) == 6, (
+        "two components waited for the environment, and nobody asked for them"
+    )
+    assert (failed.verdict.proves, missed.proves, missed.findings) == (False, False, 5)
     assert (whole.verdict.proves, whole.verdict.assets_equal) == (True, 6)
     assert (stale.proves, stale.assets_equal, stale.assets_not_compared) == (False, 5, 1)

@@ -88,11 +88,8 @@ class AssetSender:
                 f"--on-asset-conflict skip leaves the target's, next gives those of the source another version, "
                 f"--assets none leaves all of them out"
             )
-        for looked in self.found.values():
-            if looked.step in (
-                AssetStep.MAKE,
-                AssetStep.UPDATE,
-            ):  # what never gets there is missed by verify from now on
+        for looked in self.found.values():  # from now on verify misses what never gets there
+            if looked.step in (AssetStep.MAKE, AssetStep.UPDATE):
                 self._note(looked, AssetState.SENDING, looked.found)
 
     def _leave_out(self, one: PlannedAsset) -> None:
