@@ -20,8 +20,8 @@ from benchmarks.report import NAMES, SOURCE, curve, extract, families, series
 from mlflow.entities import ViewType
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.browsing.live import uri_of
-from azureml_replay.browsing.stores import TrackingStore
+from azureml_replay.formats.browsing.live import uri_of
+from azureml_replay.formats.browsing.stores import TrackingStore
 from azureml_replay.model import Points
 
 POINTS = 20

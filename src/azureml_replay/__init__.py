@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from azureml_replay.direct.options import Replayed, ReplayOptions
     from azureml_replay.direct.replay import replay
     from azureml_replay.errors import IntegrityError, LeaseTaken, ReplayError, ServiceError, UserError
-    from azureml_replay.exports.export import export
     from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
+    from azureml_replay.formats.tables.export import export
     from azureml_replay.planning.files import FileChoice
     from azureml_replay.planning.plan import plan
     from azureml_replay.report_page.write import report

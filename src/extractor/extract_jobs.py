@@ -29,9 +29,9 @@ from azureml_replay.counting import counted
 from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import Extracted, ExtractOptions
-from azureml_replay.jobs_json import symptoms
-from azureml_replay.jobs_json.source import digest_of
-from azureml_replay.jobs_json.write import Written, write_jobs
+from azureml_replay.formats.jobs_json import symptoms
+from azureml_replay.formats.jobs_json.source import digest_of
+from azureml_replay.formats.jobs_json.write import Written, write_jobs
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.selection import Selection
 from azureml_replay.terminal import log_file

@@ -42,9 +42,9 @@ from azureml_replay.connection import Config, config_named
 from azureml_replay.counting import counted
 from azureml_replay.disk.handles import temporary_folder
 from azureml_replay.errors import Exit
-from azureml_replay.jobs_json import symptoms
-from azureml_replay.jobs_json.edits import cut_out, unknown_edits
-from azureml_replay.jobs_json.index import JobsIndex
+from azureml_replay.formats.jobs_json import symptoms
+from azureml_replay.formats.jobs_json.edits import cut_out, unknown_edits
+from azureml_replay.formats.jobs_json.index import JobsIndex
 from azureml_replay.model import RunId
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import Progress

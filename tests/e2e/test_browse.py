@@ -22,8 +22,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from playwright.sync_api import Page, expect
 
-from azureml_replay.browsing.server import Window
 from azureml_replay.cli.json_schema import json_schema
+from azureml_replay.formats.browsing.server import Window
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from browser import launched
 from e2e import mlflow_window

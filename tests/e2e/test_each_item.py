@@ -13,7 +13,7 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import UserError
-from azureml_replay.exports.listing import check_suffix, write_lines
+from azureml_replay.formats.tables.listing import check_suffix, write_lines
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import MigrateOptions

@@ -111,7 +111,7 @@ def test_installed_alone_it_works_from_any_folder(
     assert not EXTRAS & {package["name"].lower() for package in brought}
     asking = "from importlib.metadata import entry_points as e; print(*(p.value for p in e(name='azureml-replay')))"
     known = run(commands / "python", "-c", asking, cwd=tmp_path).stdout.split()
-    assert {f"azureml_replay.browsing.stores:{one}Store" for one in ("Tracking", "Registry")} <= set(known)
+    assert {f"azureml_replay.formats.browsing.stores:{one}Store" for one in ("Tracking", "Registry")} <= set(known)
     versions = run(commands / "azureml-replay", "--version", cwd=tmp_path).stdout
     assert re.match(r"azureml-replay \d+\.\d+\.\d+, archive format \d+\nPython 3", versions)
     for module in ("extractor.extract_jobs", "replayer.build_pipeline"):

@@ -37,8 +37,8 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
             "direct extraction verification diagnosis",
             "synthetic state",
             "deleting",
-            "jobs_json undoing",
-            "browsing exports report_page verbs",
+            "undoing",
+            "formats report_page verbs",
             "cli",
             "__main__",
         )
@@ -67,7 +67,14 @@ LAYERS: dict[Path, tuple[frozenset[str], ...]] = {
 
 PURE_FOLDERS = ("planning", "comparison", "workspace", "azure/wire", "mlflow/wire", "synthetic/tree")
 """Where the thinking is. Elsewhere a module whose docstring says "(pure)" is held to the same."""
-WIRE = ("azure/wire/", "mlflow/wire/", "synthetic/bodies/", "synthetic/step/", "jobs_json/", "archive/older_records.py")
+WIRE = (
+    "azure/wire/",
+    "mlflow/wire/",
+    "synthetic/bodies/",
+    "synthetic/step/",
+    "formats/jobs_json/",
+    "archive/older_records.py",
+)
 """Where words of a service's documents may be spelt: the wire, bodies of jobs that are submitted, the program that runs
 on the compute, the original tool's file, which took its words from the service, and what reads archives that hold no
 more than a service's documents."""
@@ -403,7 +410,7 @@ def test_exceptions_are_swallowed_nowhere() -> None:
 @pytest.mark.parametrize("package", LAYERS, ids=lambda package: package.name)
 def test_the_house_stays_small(package: Path) -> None:
     """No function over 60 lines, no file over 450; so few names at the top that a stranger reads them all."""
-    most_files, most_folders = {PRODUCT: (16, 22), SANDBOX: (8, 16)}[package]
+    most_files, most_folders = {PRODUCT: (16, 20), SANDBOX: (8, 16)}[package]
     top = [entry for entry in package.iterdir() if entry.name != "__pycache__" and entry.suffix in ("", ".py")]
     long_files = [path for path in modules(package).values() if len(path.read_text().splitlines()) > 450]
     long_functions = [

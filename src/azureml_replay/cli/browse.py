@@ -19,7 +19,7 @@ from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.browsing.server import Window
+    from azureml_replay.formats.browsing.server import Window
 
 _ENDS = ("SIGTERM", "SIGHUP")
 """Signals that end it as Ctrl-C does, where the system has them: the server must not outlive its terminal."""
@@ -40,7 +40,7 @@ def browse(
 
     MLflow's server listens on this machine alone. The archive may be written meanwhile. It needs the extra `mlflow`.
     """
-    from azureml_replay.browsing.server import opened
+    from azureml_replay.formats.browsing.server import opened
 
     with _ended_by_signals(), ExitStack() as serving:
         with terminal.progress(brief=True) as progress:

@@ -21,7 +21,7 @@ from azureml_replay.errors import Exit
 from azureml_replay.terminal.terminal import Terminal
 
 if TYPE_CHECKING:
-    from azureml_replay.exports.run_map import Mapped
+    from azureml_replay.formats.tables.run_map import Mapped
 
 
 class Form(StrEnum):
@@ -51,7 +51,7 @@ def map_(
 ) -> Exit:
     """List which run of a target stands for which run of the source, with links to both."""
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.exports.run_map import mapped
+    from azureml_replay.formats.tables.run_map import mapped
 
     wanted = target_config(target, archive).ref if target is not None else None
     with Archive.open(archive, write=False) as opened:
@@ -67,8 +67,8 @@ def map_(
 @takes(terminal=terminal_flags)
 def export(*, archive: ArchiveArgument, form: FormatOption, output: OutputOption, terminal: Terminal) -> Exit:
     """Write runs, points, parameters, tags and files as tables that other tools read."""
-    from azureml_replay import exports as exporting
     from azureml_replay.archive.archive import Archive
+    from azureml_replay.formats import tables as exporting
 
     if not output.exists():  # otherwise it is refused as one that is there
         refuse_unwritable(output, "--output", folder=form is not Form.SEED_JSON)
@@ -110,7 +110,7 @@ def _absence(row: Mapped) -> str:
 
 
 def _csv(rows: Iterable[Mapped]) -> Iterator[str]:
-    from azureml_replay.exports.run_map import Mapped
+    from azureml_replay.formats.tables.run_map import Mapped
 
     yield _csv_line(field.name for field in fields(Mapped))
     yield from (_csv_line(astuple(row)) for row in rows)

@@ -18,10 +18,10 @@ from azureml_replay.cli.options import MOST, Many, selection_flags
 from azureml_replay.cli.speed import Speed
 from azureml_replay.connection import Config, page_of_run
 from azureml_replay.errors import UserError
-from azureml_replay.jobs_json.edits import refuse_edits
-from azureml_replay.jobs_json.index import JobsIndex
-from azureml_replay.jobs_json.source import import_jobs
-from azureml_replay.jobs_json.symptoms import Watched
+from azureml_replay.formats.jobs_json.edits import refuse_edits
+from azureml_replay.formats.jobs_json.index import JobsIndex
+from azureml_replay.formats.jobs_json.source import import_jobs
+from azureml_replay.formats.jobs_json.symptoms import Watched
 from azureml_replay.model import RunId
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import Progress

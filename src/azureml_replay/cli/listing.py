@@ -28,7 +28,7 @@ class ListingFiles:
         if self.combined is None and self.differ is None:
             return
         from azureml_replay.archive.archive import Archive
-        from azureml_replay.exports.listing import write_lines
+        from azureml_replay.formats.tables.listing import write_lines
         from azureml_replay.verification.each import each
 
         with Archive.open(folder, write=False) as archive:
@@ -55,7 +55,7 @@ def listing_flags(
     """Looked at before anything begins: a wrong name is told at once."""
     for flag, path in (("--combined", combined), ("--differ", differ)):
         if path is not None:
-            from azureml_replay.exports.listing import check_suffix
+            from azureml_replay.formats.tables.listing import check_suffix
 
             check_suffix(flag, path)
             refuse_unwritable(path, flag)

@@ -14,16 +14,16 @@ from typer.testing import CliRunner
 from azureml_replay import json_text
 from azureml_replay.archive.checking import Checked
 from azureml_replay.archive.merging.merge import Merged
-from azureml_replay.browsing.server import Window
 from azureml_replay.cli.app import app
 from azureml_replay.cli.assets import AssetRow
 from azureml_replay.cli.help import in_order
 from azureml_replay.cli.json_schema import json_schema
 from azureml_replay.diagnosis.doctor import Diagnosis
 from azureml_replay.direct.options import Replayed
-from azureml_replay.exports import Exported
-from azureml_replay.exports.run_map import Mapped
 from azureml_replay.extraction.extract import Extracted
+from azureml_replay.formats.browsing.server import Window
+from azureml_replay.formats.tables import Exported
+from azureml_replay.formats.tables.run_map import Mapped
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.report_page import Reported
 from azureml_replay.state import Failure, Status

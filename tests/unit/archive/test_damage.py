@@ -18,7 +18,7 @@ from azureml_replay.archive.checking import check
 from azureml_replay.archive.evidence import Way
 from azureml_replay.cli.failures import explain
 from azureml_replay.errors import Exit, ReplayError
-from azureml_replay.exports import export
+from azureml_replay.formats.tables import export
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import plan
 from azureml_replay.planning.summary import summarize

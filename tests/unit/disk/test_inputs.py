@@ -16,11 +16,11 @@ from azureml_replay.cli.options import selection_flags
 from azureml_replay.disk import inputs
 from azureml_replay.disk.inputs import text_of
 from azureml_replay.errors import UserError
-from azureml_replay.jobs_json.index import JobsIndex
-from azureml_replay.jobs_json.scan import scan
-from azureml_replay.jobs_json.source import import_jobs
-from azureml_replay.jobs_json.write import write_jobs
-from unit.jobs_json.test_jobs_json import SOURCE, original
+from azureml_replay.formats.jobs_json.index import JobsIndex
+from azureml_replay.formats.jobs_json.scan import scan
+from azureml_replay.formats.jobs_json.source import import_jobs
+from azureml_replay.formats.jobs_json.write import write_jobs
+from unit.formats.jobs_json.test_jobs_json import SOURCE, original
 
 
 def read(path: Path, **options: object) -> str:

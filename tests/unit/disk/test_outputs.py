@@ -20,8 +20,8 @@ from azureml_replay.azure.config import workspace_config
 from azureml_replay.disk import outputs
 from azureml_replay.disk.outputs import new_text, private_folder
 from azureml_replay.errors import UserError
-from azureml_replay.exports import export
-from azureml_replay.jobs_json.write import write_jobs
+from azureml_replay.formats.jobs_json.write import write_jobs
+from azureml_replay.formats.tables import export
 from azureml_replay.model import CodeReference, Location, StoredFile
 from azureml_replay.report_page import report
 from azureml_replay.terminal import log_file

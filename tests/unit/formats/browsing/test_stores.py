@@ -11,9 +11,9 @@ from mlflow.entities import ViewType
 from mlflow.exceptions import MlflowException
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.browsing import stores
-from azureml_replay.browsing.live import folder_of, live_archive, uri_of
-from azureml_replay.browsing.stores import READ_ONLY, ArtifactRepo, RegistryStore, TrackingStore
+from azureml_replay.formats.browsing import stores
+from azureml_replay.formats.browsing.live import folder_of, live_archive, uri_of
+from azureml_replay.formats.browsing.stores import READ_ONLY, ArtifactRepo, RegistryStore, TrackingStore
 from azureml_replay.instants import Instant
 from azureml_replay.model import Experiment, RunId
 from report.archives import BEGIN, SECOND, SOURCE, a_run, curve, migrated, put, scalar
@@ -175,7 +175,7 @@ def test_it_can_be_browsed_while_somebody_writes(
     store: TrackingStore, archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is new is there with the next look; a run that was extracted anew is another one."""
-    monkeypatch.setattr("azureml_replay.browsing.live.LOOK_EVERY_S", -1.0)
+    monkeypatch.setattr("azureml_replay.formats.browsing.live.LOOK_EVERY_S", -1.0)
     assert store.get_run("plain-00").data.params == {"at": "0"}
 
     with Archive.open(archive) as writing:

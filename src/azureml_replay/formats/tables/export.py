@@ -13,9 +13,9 @@ from pathlib import Path
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
-from azureml_replay.exports.rows import TABLES, OmissionRow, rows_of
-from azureml_replay.exports.writers import JsonLines, Parquet, Writer
-from azureml_replay.jobs_json.write import write_jobs
+from azureml_replay.formats.jobs_json.write import write_jobs
+from azureml_replay.formats.tables.rows import TABLES, OmissionRow, rows_of
+from azureml_replay.formats.tables.writers import JsonLines, Parquet, Writer
 from azureml_replay.progress import SILENT, Progress
 
 

@@ -6,11 +6,11 @@ import json
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.errors import UserError
-from azureml_replay.jobs_json.entry import Record
-from azureml_replay.jobs_json.index import JobsIndex
-from azureml_replay.jobs_json.scan import entry_at
-from azureml_replay.jobs_json.source import digest_of
-from azureml_replay.jobs_json.write import entries_of
+from azureml_replay.formats.jobs_json.entry import Record
+from azureml_replay.formats.jobs_json.index import JobsIndex
+from azureml_replay.formats.jobs_json.scan import entry_at
+from azureml_replay.formats.jobs_json.source import digest_of
+from azureml_replay.formats.jobs_json.write import entries_of
 from azureml_replay.model import RunId
 
 UNKNOWN = (

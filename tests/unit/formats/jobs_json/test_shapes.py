@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from azureml_replay.errors import UserError
-from azureml_replay.jobs_json import shapes
-from azureml_replay.jobs_json.entry import ADDED, FIELDS
-from azureml_replay.jobs_json.index import JobsIndex
+from azureml_replay.formats.jobs_json import shapes
+from azureml_replay.formats.jobs_json.entry import ADDED, FIELDS
+from azureml_replay.formats.jobs_json.index import JobsIndex
 from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
-from unit.jobs_json.test_jobs_json import SOURCE, imported, original, saved
+from unit.formats.jobs_json.test_jobs_json import SOURCE, imported, original, saved
 
 HUGE = 10**399
 DEEP: Any = []

@@ -15,8 +15,8 @@ from typing import Any, cast
 from azureml_replay.archive.older_records import lender_in
 from azureml_replay.azure.wire.decode_ties import job_code, tied
 from azureml_replay.errors import UserError
+from azureml_replay.formats.jobs_json.entry import ARM_KEYS, Record
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
-from azureml_replay.jobs_json.entry import ARM_KEYS, Record
 from azureml_replay.json_text import spaced
 from azureml_replay.model import (
     ROWS_PER_CHUNK,

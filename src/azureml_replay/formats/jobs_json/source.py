@@ -14,10 +14,10 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.imports import Imported
 from azureml_replay.errors import NotFound, UserError
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
-from azureml_replay.jobs_json import parse
-from azureml_replay.jobs_json.entry import Record
-from azureml_replay.jobs_json.index import JobsIndex
-from azureml_replay.jobs_json.scan import entry_at
+from azureml_replay.formats.jobs_json import parse
+from azureml_replay.formats.jobs_json.entry import Record
+from azureml_replay.formats.jobs_json.index import JobsIndex
+from azureml_replay.formats.jobs_json.scan import entry_at
 from azureml_replay.model import (
     Artifact,
     CodeReference,

@@ -11,7 +11,7 @@ from azureml_replay.archive.imports import Imported
 from azureml_replay.azure.place import azure_place
 from azureml_replay.cli.legacy import archive_beside, refuse_imported, was_extracted
 from azureml_replay.errors import UserError
-from azureml_replay.jobs_json.symptoms import (
+from azureml_replay.formats.jobs_json.symptoms import (
     SLOW_AFTER_S,
     FileLists,
     Watched,

@@ -12,7 +12,7 @@ from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.azure.place import azure_place
 from azureml_replay.cli.app import app
-from azureml_replay.exports.run_map import mapped
+from azureml_replay.formats.tables.run_map import mapped
 from azureml_replay.model import Omission, Run, RunId
 from azureml_replay.synthetic.tree.grow import NO_FLAG
 from azureml_replay.synthetic.tree.nodes import RUN

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from azureml_replay.archive.shapes import fields_of, is_object, is_text, list_of, maybe, object_of, row_of
-from azureml_replay.jobs_json.entry import Record
+from azureml_replay.formats.jobs_json.entry import Record
 from azureml_replay.json_text import DEEPEST, is_deep, spaced
 
 _SHOWN = 60

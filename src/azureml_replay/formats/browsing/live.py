@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote, urlsplit
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.objects import Held
 from azureml_replay.archive.timeline import Begun
-from azureml_replay.browsing.shown import TICKS_PER_MS, Point, ShownRun, history, shown_path, shown_run, sound
+from azureml_replay.formats.browsing.shown import TICKS_PER_MS, Point, ShownRun, history, shown_path, shown_run, sound
 from azureml_replay.model import Artifact, Experiment, Points, Run, RunId
 
 Found = TypeVar("Found")

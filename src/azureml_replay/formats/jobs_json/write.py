@@ -10,8 +10,8 @@ from pathlib import Path
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import FILES_LEFT_OUT
 from azureml_replay.disk.outputs import new_text
+from azureml_replay.formats.jobs_json.entry import head
 from azureml_replay.instants import Instant
-from azureml_replay.jobs_json.entry import head
 from azureml_replay.json_text import strict
 from azureml_replay.model import Artifact, Job, Json, Listed, Points, Run, RunDetails, RunId, Series, Value
 from azureml_replay.planning.budget import LOG_FOLDERS

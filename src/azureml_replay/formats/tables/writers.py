@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self, TypeAlias, get_
 from azureml_replay.archive.records import dumps
 from azureml_replay.disk.outputs import private_opener
 from azureml_replay.errors import UserError
-from azureml_replay.exports.rows import TABLES, Row, columns
+from azureml_replay.formats.tables.rows import TABLES, Row, columns
 
 if TYPE_CHECKING:
     import pyarrow

@@ -10,7 +10,7 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import azure_place
 from azureml_replay.cli import run
-from azureml_replay.exports import Format, export
+from azureml_replay.formats.tables import Format, export
 from azureml_replay.model import Run, RunId
 
 BROKEN = {"big": [2**70], "broken": "\ud800", "broken too": "a \udfff b", "emoji": "🚀"}

@@ -50,9 +50,9 @@ from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
 from azureml_replay import json_text
 from azureml_replay.archive.timeline import Begun
-from azureml_replay.browsing.live import LiveArchive, Recent, ShownExperiment, folder_of, live_archive, uri_of
-from azureml_replay.browsing.shown import ShownRun, sound
 from azureml_replay.errors import IntegrityError, ReplayError
+from azureml_replay.formats.browsing.live import LiveArchive, Recent, ShownExperiment, folder_of, live_archive, uri_of
+from azureml_replay.formats.browsing.shown import ShownRun, sound
 from azureml_replay.terminal.hints import hint
 
 Found = TypeVar("Found")

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.browsing import server
 from azureml_replay.cli.command import run
 from azureml_replay.errors import Exit, UserError
+from azureml_replay.formats.browsing import server
 from report.archives import SOURCE, a_run, put
 
 

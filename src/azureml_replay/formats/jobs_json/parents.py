@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from azureml_replay.jobs_json.entry import Record
+from azureml_replay.formats.jobs_json.entry import Record
 
 TRIALS_OF = frozenset({"sweep", "automl"})
 _MAY_HAVE_STEPS = frozenset({"pipeline", "base", ""})

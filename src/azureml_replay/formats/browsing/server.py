@@ -19,9 +19,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.browsing.live import SCHEME, uri_of
 from azureml_replay.disk.handles import temporary_folder
 from azureml_replay.errors import UserError
+from azureml_replay.formats.browsing.live import SCHEME, uri_of
 from azureml_replay.progress import SILENT, Progress
 
 HOST = "127.0.0.1"

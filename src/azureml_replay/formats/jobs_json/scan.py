@@ -10,8 +10,8 @@ from typing import IO
 
 from azureml_replay.disk.inputs import refuse_irregular
 from azureml_replay.errors import UserError
-from azureml_replay.jobs_json import shapes
-from azureml_replay.jobs_json.entry import Record
+from azureml_replay.formats.jobs_json import shapes
+from azureml_replay.formats.jobs_json.entry import Record
 
 READ_BYTES = 1 << 20
 LIST = "the list of jobs that extract_jobs writes"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from azureml_replay.azure.place import azure_place
 from azureml_replay.errors import UserError
-from azureml_replay.jobs_json import parents as kinship
-from azureml_replay.jobs_json import parse
-from azureml_replay.jobs_json.entry import Record
-from azureml_replay.jobs_json.scan import scan
-from azureml_replay.jobs_json.symptoms import FileLists
+from azureml_replay.formats.jobs_json import parents as kinship
+from azureml_replay.formats.jobs_json import parse
+from azureml_replay.formats.jobs_json.entry import Record
+from azureml_replay.formats.jobs_json.scan import scan
+from azureml_replay.formats.jobs_json.symptoms import FileLists
 from azureml_replay.model import RunId
 from azureml_replay.planning.budget import LOG_FOLDERS
 from azureml_replay.workspace.place import Place

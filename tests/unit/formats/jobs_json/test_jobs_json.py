@@ -19,14 +19,14 @@ from azureml_replay.archive.reading import FILES_LEFT_OUT
 from azureml_replay.azure.place import azure_place, resource_id
 from azureml_replay.cli.legacy import was_extracted
 from azureml_replay.errors import UserError
+from azureml_replay.formats.jobs_json import entry, parse
+from azureml_replay.formats.jobs_json import scan as scanning
+from azureml_replay.formats.jobs_json.index import JobsIndex
+from azureml_replay.formats.jobs_json.parse import run_of
+from azureml_replay.formats.jobs_json.scan import scan
+from azureml_replay.formats.jobs_json.source import import_jobs
+from azureml_replay.formats.jobs_json.write import Written, write_jobs
 from azureml_replay.instants import Instant
-from azureml_replay.jobs_json import entry, parse
-from azureml_replay.jobs_json import scan as scanning
-from azureml_replay.jobs_json.index import JobsIndex
-from azureml_replay.jobs_json.parse import run_of
-from azureml_replay.jobs_json.scan import scan
-from azureml_replay.jobs_json.source import import_jobs
-from azureml_replay.jobs_json.write import Written, write_jobs
 from azureml_replay.model import (
     Artifact,
     AssetReference,

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from azureml_replay.browsing.shown import ShownInput, curves_of, history, shown_run
+from azureml_replay.formats.browsing.shown import ShownInput, curves_of, history, shown_run
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Points, Row, Run, RunId, Series, SeriesKey
 
