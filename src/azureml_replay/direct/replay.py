@@ -356,7 +356,7 @@ class _Replaying:
             elif step.lender and self.may_come(step.lender.source):
                 self._fail(step.source, f"the run {step.lender.source}, whose files it shows, is not there yet")
             elif step.run.parent and self.in_part.is_left(self.ledger.source_id(step.run.parent)):
-                self.in_part.leave_out(step, f"its parent {step.run.parent} was refused")
+                self.in_part.leave_out_below(step, step.run.parent)
         sound = self._sound(batch)
         await self.runs.create(sound)
         self.progress.done("runs begun", len(self._sound(sound)))
