@@ -28,7 +28,9 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--artifacts --no-artifacts --files --max-file-size --artifact-budget --attach --deep --read-data "
             "--copy-artifacts --source-container"
         ),
-        "Assets": "--assets --asset-types --on-asset-conflict",
+        "Assets": (
+            "--assets --asset-types --asset --asset-list --asset-data --max-asset-size --outputs --on-asset-conflict"
+        ),
         "Jobs": (
             "--mode --compute --environment --edges --no-wait --resubmit --expand-automl-trials "
             "--replay-automl-max-trials --replay-automl-top-metric --replay-automl-trial-sampling --seed "

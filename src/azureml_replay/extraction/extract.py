@@ -105,6 +105,7 @@ async def extract(
     lists = RunLists(source, archive, progress)
     assets = AssetBringer(source, archive, progress, options.assets)
     extraction = _Extraction(source, archive, options, progress, lists, files, metrics, assets)
+    await assets.find_named()
     archive.put_studio(source.ref, source.studio)
     extraction.expect_what_was_left_out()
     archive.begin_listing()
