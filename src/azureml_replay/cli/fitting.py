@@ -67,7 +67,7 @@ def refuse_idle(given: Given) -> None:
     refuse_together(given, {"--verbose"}, "--quiet")
 
 
-INPUTS = ("--source", "--target", "--include-file", "--input")
+INPUTS = ("--source", "--target", "--include-file", "--input", "--selection")
 OUTPUTS = ("--output", "--report", "--combined", "--differ", "--log-file")
 
 
