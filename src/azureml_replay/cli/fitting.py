@@ -74,7 +74,7 @@ def refuse_idle(given: Given) -> None:
     refuse_together(given, {"--verbose"}, "--quiet")
 
 
-INPUTS = ("--source", "--target", "--include-file", "--asset-list", "--input")
+INPUTS = ("--source", "--target", "--include-file", "--asset-list", "--input", "--selection")
 OUTPUTS = ("--output", "--report", "--combined", "--differ", "--log-file")
 
 
