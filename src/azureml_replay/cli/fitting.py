@@ -15,7 +15,7 @@ Given: TypeAlias = Mapping[str, str]
 """Options of the command line -> their values; "" for one that takes none."""
 
 ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"}) | {
-    *("--assets", "--asset-types", "--on-asset-conflict"),
+    *("--assets", "--asset-types", "--on-asset-conflict", "--workers"),
 }
 TRIALS = frozenset(
     {
