@@ -16,7 +16,7 @@ Given: TypeAlias = Mapping[str, str]
 
 ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"}) | {
     *("--assets", "--asset-types", "--asset", "--asset-list", "--asset-data", "--max-asset-size", "--outputs"),
-    "--on-asset-conflict",
+    *("--on-asset-conflict", "--workers"),
 }
 TRIALS = frozenset(
     {
