@@ -164,7 +164,7 @@ class AssetBringer:
     def _with_files(self) -> list[Asset]:
         """Assets whose bytes are to be carried with them: those in a run's own container are files of that run."""
         runs = self._wanted_runs()
-        known = self.archive.asset_totals()
+        known = self.archive.asset_listings()
         return [
             asset
             for asset in self.archive.assets()
@@ -182,6 +182,7 @@ class AssetBringer:
         except NotFound:
             files = []
         except ServiceError as error:
+            self.archive.lack_asset(asset.key, noted(error, str(asset.key)))
             self._fail(asset.key, error)
             return
         self.archive.put_asset_files(asset.key, files)
