@@ -373,6 +373,11 @@ class AzureWorkspace:
         """Make an asset of another workspace; as answered."""
         return await self._assets.put(asset, names, check)
 
+    @property
+    def asset_naming(self) -> str:
+        """How runs of the workspace name an asset."""
+        return self._assets.naming
+
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's."""
         await self._assets.put_file(place, file)

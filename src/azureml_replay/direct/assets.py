@@ -20,7 +20,8 @@ from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptio
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Json, RunId
-from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.planning.assets import PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import asset_plan
@@ -61,6 +62,8 @@ class AssetSender:
     looks: AssetLooks = field(init=False)
     by_key: dict[AssetKey, PlannedAsset] = field(init=False)
     found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
+    changed: set[AssetKey] = field(default_factory=set)
+    """Those of which something became: what runs say of them is due, until the caller says that it went."""
     to_archive: list[tuple[AssetLooked, Asset]] = field(default_factory=list)
     """What was made, as answered, and is archived in the source."""
 
@@ -77,6 +80,7 @@ class AssetSender:
         if not due:
             return
         await hold(self.target)
+        self.archive.put_asset_naming(self.ledger.target, self.target.asset_naming)
         self.progress.expect("assets sent", len(due))
         self.found = await self.looks.at(due, self.width)
         if self.looks.conflicts and self.on_conflict is AssetConflict.FAIL:
@@ -289,6 +293,7 @@ class AssetSender:
     def _put(self, receipt: AssetReceipt) -> None:
         self.ledger.put_asset_receipt(receipt)
         self.receipts[receipt.key] = receipt
+        self.changed.add(receipt.key)
 
     def _refuse(self, one: AssetLooked, words: str) -> None:
         self._note(one, AssetState.REFUSED, detail=words)

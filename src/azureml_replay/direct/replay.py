@@ -32,6 +32,7 @@ from azureml_replay.direct.naming import Naming
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
 from azureml_replay.direct.placing import Placing
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
+from azureml_replay.direct.references import steps_naming
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
@@ -133,11 +134,14 @@ async def _replay(
     points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending, profile.rows_of_series)
     replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
     if not planned.left or planned.left.unmarked:  # otherwise every run would be found whole a second time
+        assets.changed.clear()
         await replaying.send_all(plan(archive, selection, options.files, profile), replaying.reused.ready)
     await replaying.send_all(replaying.reused.rest(options.files, profile))
     await replaying.send_all(replaying.naming.changed(selection, options.files, profile), replaying.not_asked)
     await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
     await assets.after_runs()
+    naming = steps_naming(archive, assets.changed, selection, options.files, profile)
+    await replaying.send_all(naming, replaying.not_asked)
     return replace(replaying.result(), assets=assets.sent)
 
 

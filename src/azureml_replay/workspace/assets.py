@@ -53,6 +53,11 @@ class AssetTarget(AssetSource, Protocol):
         """
         ...
 
+    @property
+    def asset_naming(self) -> str:
+        """How runs here name an asset, at the example of one: only its name and version change."""
+        ...
+
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's. Repeatable: a place holds what was put last."""
         ...

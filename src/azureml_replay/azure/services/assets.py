@@ -10,7 +10,7 @@ from azureml_replay.azure.place import names_of, resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
-from azureml_replay.azure.wire.naming import SEGMENTS, Scope, uses
+from azureml_replay.azure.wire.naming import SEGMENTS, Scope, name_in_runs, uses
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound, Rejected
@@ -97,6 +97,11 @@ class Assets:
         """The file at a place, or those below it."""
         async for page in self._storage.listed(place.datastore, place.path):
             yield [one for one in page if _is_at(one.location.path, place.path)]
+
+    @property
+    def naming(self) -> str:
+        """How runs of the workspace name an asset."""
+        return name_in_runs(self._scope)
 
     async def put_file(self, place: Location, file: PutFile) -> None:
         """Write one file; in the artifact store its entry in the index comes first, as for files of runs."""
