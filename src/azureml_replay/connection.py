@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -14,6 +15,7 @@ from azureml_replay.azure.config import KEYS, WorkspaceConfig, config_of_documen
 from azureml_replay.disk.workspace_file import document_of, is_file_name
 from azureml_replay.mlflow import links as mlflow_links
 from azureml_replay.mlflow.config import (
+    Login,
     ServerConfig,
     config_of_server,
     names_server,
@@ -52,6 +54,11 @@ def config_named(text: str) -> Config:
 def config_of(place: Place, origin: str) -> Config:
     """A workspace that an archive names, with the default login; `origin` is what somebody typed for it."""
     return config_of_server(place) if place.kind == MLFLOW else WorkspaceConfig(place, origin=origin)
+
+
+def without_secrets(config: Config) -> Config:
+    """The same without a login's values: whoever opens it elsewhere finds his own there."""
+    return replace(config, login=Login()) if isinstance(config, ServerConfig) else config
 
 
 def page_of_run(place: Place, studio: str | None, run: RunId) -> str | None:

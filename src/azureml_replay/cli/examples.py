@@ -32,7 +32,10 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--artifacts --no-artifacts --files --max-file-size --artifact-budget --attach --deep --read-data "
             "--copy-artifacts --source-container --skip-data-copy --data-overwrite"
         ),
-        "Assets": "--assets --asset-types --on-asset-conflict --on-exists --on-scope-mismatch",
+        "Assets": (
+            "--assets --asset-types --asset --asset-list --asset-data --max-asset-size --outputs --on-asset-conflict "
+            "--on-exists --on-scope-mismatch"
+        ),
         "Jobs": (
             "--mode --compute --environment --edges --no-wait --resubmit --expand-automl-trials "
             "--replay-automl-max-trials --replay-automl-top-metric --replay-automl-trial-sampling --seed "
@@ -40,7 +43,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
         ),
         "Findings": "--accept --forget-accepted --differ --combined",
         "How it works": (
-            "--dry-run --parallel --copy-concurrency --cap-mbps --take-over --yes --delete --confirm --open"
+            "--dry-run --parallel --workers --copy-concurrency --cap-mbps --take-over --yes --delete --confirm --open"
         ),
         "Output": (
             "--format --csv --shards --max-size --json --quiet --verbose --debug --log-file --version "

@@ -27,6 +27,20 @@ CapOption: TypeAlias = Annotated[
 ]
 
 
+MOST_WORKERS = 256
+WorkersOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=MOST_WORKERS,
+        metavar="N",
+        help="Divide the runs among so many processes; each works on --parallel runs at once.",
+        show_default=False,
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Speed:
     """How fast a command works."""
@@ -34,6 +48,8 @@ class Speed:
     width: int = RUNS_AT_ONCE
     mbps: float | None = None
     """Megabits a second of files through this machine; None: as fast as it goes."""
+    workers: int | None = None
+    """Processes among which the runs are divided; None: this one does it all."""
 
     def cap(self) -> Cap | None:
         """A limit for all workspaces of one command together."""
@@ -44,6 +60,8 @@ class Speed:
         return Cap(self.mbps)
 
 
-def speed_flags(*, parallel: ParallelOption = RUNS_AT_ONCE, cap_mbps: CapOption = None) -> Speed:
+def speed_flags(
+    *, parallel: ParallelOption = RUNS_AT_ONCE, cap_mbps: CapOption = None, workers: WorkersOption = None
+) -> Speed:
     """How fast a command works that moves the bytes of files."""
-    return Speed(parallel, cap_mbps)
+    return Speed(parallel, cap_mbps, workers)

@@ -72,9 +72,7 @@ class AssetSender:
 
     async def look(self) -> None:
         """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
-        for one in self.planned:
-            if one.fate is AssetFate.OMITTED and one.key not in self.receipts:
-                self._leave_out(one)
+        self._note_left()
         due = [one for one in self.planned if one.fate in (AssetFate.CREATE, AssetFate.CONFLICT)]
         if not due:
             return
@@ -91,6 +89,17 @@ class AssetSender:
         for looked in self.found.values():  # from now on verify misses what never gets there
             if looked.step in (AssetStep.MAKE, AssetStep.UPDATE):
                 self._note(looked, AssetState.SENDING, looked.found)
+
+    def _note_left(self) -> None:
+        """Note what flags leave out now, of what was never sent and of what is there."""
+        for one in self.planned:
+            before = self.receipts.get(one.key)
+            is_left = before is None or before.state is AssetState.REFUSED
+            words = (before.detail or "") if before else None
+            if one.fate is AssetFate.OMITTED and is_left and words != one.reason:
+                self._leave_out(one)
+            elif before and one.fate in (AssetFate.THERE, AssetFate.ADOPT) and words != one.reason:
+                self._put(replace(before, detail=one.reason or None))
 
     def _leave_out(self, one: PlannedAsset) -> None:
         """Note what nobody makes, with its reason."""
@@ -131,15 +140,25 @@ class AssetSender:
         if one.step is AssetStep.LEAVE:
             self._note(one, AssetState.LEFT, detail=IN_THE_WAY)
             self.sent = replace(self.sent, left=(*self.sent.left, str(key)))
-        elif one.step is AssetStep.ADOPT:
-            self._note(one, AssetState.ADOPTED, one.found)
-            self.sent = replace(self.sent, adopted=self.sent.adopted + 1)
-        elif one.step is AssetStep.KEEP:
-            self._note(one, AssetState.SENT, one.found, detail=self._detail(one, one.found))
+        elif one.step in (AssetStep.ADOPT, AssetStep.KEEP):
+            await self._settle(one)
         elif absent := self._absent(one.asset):
             self._fail(key, f"the {absent} that it refers to is not there yet")
         else:
             await self._make(one)
+
+    async def _settle(self, one: AssetLooked) -> None:
+        """What is there as it should be; data whose bytes were not asked for before gets them now."""
+        if one.asset.key.kind is AssetKind.DATA:
+            why, files, size = await self.files.bring(one.asset)
+            if why:
+                self._fail(one.asset.key, why)
+                return
+            self.sent = replace(self.sent, files=self.sent.files + files, bytes=self.sent.bytes + size)
+        adopted = one.step is AssetStep.ADOPT
+        detail = self._left_of(one) if adopted else self._detail(one, one.found)
+        self._note(one, AssetState.ADOPTED if adopted else AssetState.SENT, one.found, detail=detail)
+        self.sent = replace(self.sent, adopted=self.sent.adopted + int(adopted))
 
     def _absent(self, asset: Asset) -> AssetKey | None:
         """An asset that it names, that is to be there by now, and is not."""
@@ -213,14 +232,19 @@ class AssetSender:
 
     def _detail(self, one: AssetLooked, answer: Asset | None) -> str | None:
         """What the target does not keep of it."""
-        run = self._run_there(one.asset)
-        if answer is None or one.asset.run is None:
-            return answer.hidden if answer else None
+        run, left = self._run_there(one.asset), self._left_of(one)
+        if answer is None or one.asset.run is None or left:
+            return left or (answer.hidden if answer else None)
         if run is None:
             return RUN_ABSENT.format(one.asset.run)
         if answer.run != run:
             return UNLINKED.format(one.asset.run)
         return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
+
+    def _left_of(self, one: AssetLooked) -> str | None:
+        """What the plan leaves out of it."""
+        planned = self.by_key[one.asset.key]
+        return planned.reason or None if planned.fate is AssetFate.CREATE else None
 
     def _run_there(self, asset: Asset) -> RunId | None:
         return self.ledger.stands_for(asset.run) if asset.run else None

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.assets import AssetExtraction
-from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, noted
+from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.model import RunDetails, RunId
-from azureml_replay.planning.assets import AssetChoice, AssetScope
+from azureml_replay.planning.assets import AssetChoice, AssetName, AssetScope, wants_bytes
 from azureml_replay.progress import Progress
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetContainer, AssetKey, AssetKind
@@ -38,7 +38,8 @@ class AssetBringer:
     brought: set[AssetKey] = field(default_factory=set)
     older: bool = field(init=False)
     """True where runs were extracted by a version that did not look at what they name."""
-    _listed: set[object] = field(default_factory=set)
+    _named: list[Asset] = field(default_factory=list)
+    """Those that were chosen by name."""
 
     def __post_init__(self) -> None:
         self.older = self.archive.asset_extraction() is None and self.archive.totals().extracted > 0
@@ -51,6 +52,27 @@ class AssetBringer:
             if uses or self.archive.asset_uses(run):
                 self.archive.put_uses(run, uses)
 
+    async def find_named(self) -> None:
+        """Ask for the assets that were chosen by name, before anything is brought. Raises UserError for an unknown one.
+
+        A name may be of any of the chosen kinds.
+        """
+        for name in self.choice.names:
+            found = [one for kind in self._kinds() for one in await self._of_name(kind, name)]
+            if not found:
+                raise UserError(f"--asset {name}: {self.source.ref} has no such asset: nothing was extracted")
+            self._named += found
+
+    async def _of_name(self, kind: AssetKind, name: AssetName) -> list[Asset]:
+        source = self._asking()
+        try:
+            if name.version is None:
+                return [one async for page in source.asset_versions(kind, name.name) for one in page]
+            found = await source.asset(AssetKey(kind, name.name, name.version))
+        except NotFound:
+            return []
+        return [found] if found else []
+
     async def bring(self, width: int) -> None:
         """Bring the chosen assets, each as it is now. Repeatable."""
         if self.choice.none or not has_assets(self.source):
@@ -58,6 +80,8 @@ class AssetBringer:
         if self.older:
             for details in self._extracted():
                 self.note(details)
+        if self._named:
+            self._keep(self._named)
         if self.choice.scope is AssetScope.ALL:
             for kind in self._kinds():
                 await self._bring_kind(kind, None, width)
@@ -68,8 +92,8 @@ class AssetBringer:
         self.archive.put_asset_extraction(AssetExtraction(self.choice.scope.value, self.choice.kinds))
 
     def _kinds(self) -> list[AssetKind]:
-        source = self._asking()
-        return [kind for kind in IN_ORDER if kind in self.choice.kinds & source.asset_kinds]
+        known = self.source.asset_kinds if has_assets(self.source) else frozenset()
+        return [kind for kind in IN_ORDER if kind in self.choice.kinds & known]
 
     def _asking(self) -> AssetSource:
         assert has_assets(self.source)  # noqa: S101  # `bring` has looked
@@ -144,7 +168,7 @@ class AssetBringer:
         return [
             asset
             for asset in self.archive.assets()
-            if asset.owns_bytes
+            if (asset.owns_bytes or wants_bytes(asset, self.choice))
             and asset.place is not None
             and asset.files_of not in runs
             and (asset.key in self.brought or asset.key not in known)

@@ -12,7 +12,7 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.model import Finding, Json, Omission, RunId
-from azureml_replay.planning.assets import digest_of_asset
+from azureml_replay.planning.assets import as_planned
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
@@ -40,8 +40,12 @@ class AssetsStanding:
     def of(cls, archive: Archive, ledger: TargetLedger, selection: Selection) -> AssetsStanding:
         """Of those that the selection leads to, and all that the source could not give."""
         receipts = chosen_receipts(archive, ledger, selection)
-        now_at_source = {one.key: digest_of_asset(one) for one in archive.assets()} if receipts else {}
-        changed = (one.key for one in receipts if now_at_source.get(one.key, one.planned) != one.planned)
+        planned = {one.key: one.planned for one in receipts}
+        changed = (
+            one.key
+            for one in (archive.assets() if receipts else ())
+            if one.key in planned and as_planned(one, planned[one.key]) is None
+        )
         return cls(receipts, archive.lacking_assets(), frozenset(changed))
 
     @property
@@ -123,7 +127,7 @@ class AssetProof:
         findings = list(self._contents(asset, found, receipt))
         if receipt.state is not AssetState.ADOPTED:
             findings += self._fields(asset, found, receipt)
-        return findings + await self._files(asset, found)
+        return findings + await self._files(as_planned(asset, receipt.planned) or asset, found)
 
     def _contents(self, asset: Asset, found: Asset, receipt: AssetReceipt) -> Iterator[Finding]:
         """What never changes of it. A service may keep a copy of a model's bytes at another place, as it answered."""
@@ -151,7 +155,7 @@ class AssetProof:
 
     async def _files(self, asset: Asset, found: Asset) -> list[Finding]:
         """Its files by size and checksum, where they came with it or with a run."""
-        if found.place is None or asset.place is None:
+        if found.place is None or asset.place is None or not asset.owns_bytes:
             return []
         wanted = self._wanted(asset)
         if not wanted:

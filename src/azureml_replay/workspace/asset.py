@@ -92,6 +92,8 @@ class Asset:
     """The named output of its run that it is: the service makes such data, under a name of its own."""
     owns_bytes: bool = False
     """True where its bytes belong to it; those of other data are somebody's, and stay where they are."""
+    at_home: bool = False
+    """True where its bytes lie in a store that every workspace of its kind has, at the same place in each."""
     files_of: RunId | None = None
     """The run whose own files are its bytes; None where they are its own, or nobody's here."""
     place: Location | None = None
