@@ -57,7 +57,7 @@ class AssetBook:
         standing = AssetsStanding.of(archive, ledger, Selection()) if ledger else AssetsStanding()
         receipts = {one.key: one for one in standing.receipts}
         users = archive.asset_users(USERS_SHOWN)
-        ends = _Ends(archive.source, ledger.target if ledger else None, studio)
+        ends = _PagesOfSides(archive.source, ledger.target if ledger else None, studio)
         entries: dict[AssetKey, AssetEntry] = {}
         made: dict[RunId, list[AssetKey]] = {}
         for asset in archive.assets():
@@ -99,7 +99,7 @@ class AssetBook:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ends:
+class _PagesOfSides:
     """Where the pages of both sides are."""
 
     source: Place
@@ -121,7 +121,7 @@ class _Known:
     receipt: AssetReceipt | None
     users: tuple[int, tuple[RunId, ...]]
 
-    def entry(self, standing: AssetsStanding, ends: _Ends) -> AssetEntry:
+    def entry(self, standing: AssetsStanding, ends: _PagesOfSides) -> AssetEntry:
         asset, receipt = self.asset, self.receipt
         held = receipt is not None and receipt.state in (AssetState.SENT, AssetState.ADOPTED)
         return AssetEntry(
