@@ -2,30 +2,155 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import signal
+import time
+from collections import Counter
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from azureml_replay.cli.app import app
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
-from azureml_sandbox.server.sandbox import Sandbox
-from e2e.test_lease import rows_of
-from e2e.test_merge import root_of
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.test_lease import SAMPLE, Migration, appends, migrating, rows_of, until_it_appends
+from e2e.test_merge import at_target, root_of
+from environment import point_at
+
+RUNS = "/history/v1.0/experiments/{experiment_name}/batch"
+ONCE_A_PART = {
+    *("GET ", "GET /discovery", "POST /{tenant}/oauth2/v2.0/token", "GET /history/v1.0/experimentids/{experiment_id}"),
+    *("GET /datastores/{name}", "POST /datastores/{name}/listSecrets", "GET blob list"),
+    *("POST /history/v1.0/batchrundata", f"PATCH {RUNS}/runs", f"POST {RUNS}/events"),
+}
+"""Routes that are asked more often: by each worker for its login and to find the workspace, and in bulk for fewer
+runs at once."""
+APPENDS = r"/metric/v2\.0/.*/batch(sync)?$"
+SLOW = [{"match": {"path": APPENDS}, "do": "delay", "delay_ms": 300}]
+PACED = str(Path(__file__).with_name("paced_workers.py"))
 
 
 def command(*words: str | Path, code: int = 0) -> str:
     """As it is typed."""
     ended = CliRunner().invoke(app, [*map(str, words)])
     assert ended.exit_code == code, ended.output
-    return ended.output
+    return ended.stdout
 
 
-def test_a_migration(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+def carried(source: WorkspaceFile, target: WorkspaceFile, folder: Path, *more: str) -> dict[str, object]:
+    """A migration, with its result."""
+    ends = ("--source", source.path, "--target", target.path, "--archive", folder)
+    said = re.sub(r"404 from storage at [^;]+;", "404 from storage;", command("migrate", *ends, "--json", *more))
+    done: dict[str, object] = json.loads(said)
+    return done
+
+
+def routes(sandbox: Sandbox) -> Counter[str]:
+    """How often each was asked for since the counts were set to nought."""
+    found = Counter[str]()
+    for row in sandbox.requests()["routes"]:
+        found[f"{row['method']} {row['route']}"] += row["count"]
+    return found
+
+
+@pytest.mark.slow
+def test_every_oddity_comes_as_by_one_process(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """Reused steps, families, redactions; the archive, the verdict and the requests are those of one process.
+
+    Nothing is left to write afterwards, by workers or without.
+    """
     source, one, two = (calm.add_workspace() for _ in range(3))
-    sample(calm.folder, source.workspace_name, Wanted(runs=24, experiments=2, series=2, points=4, artifacts=2))
+    sample(calm.folder, source.workspace_name, Wanted(runs=30, experiments=2), hostile=True)
     alone, crew = tmp_path / "alone", tmp_path / "crew"
-    command("migrate", "--source", source.path, "--target", one.path, "--archive", alone)
-    command("migrate", "--source", source.path, "--target", two.path, "--archive", crew, "--workers", "2")
+    told = carried(source, one, alone)
+    by_one = routes(calm)
+    calm.reset_requests()
+    by_crew = carried(source, two, crew, "--workers", "2")
+    unlike = {route for route, count in routes(calm).items() if count != by_one[route]}
+    calm.reset_requests()
+    again = [carried(source, two, crew, *more) for more in ((), ("--workers", "2"))]
+    writes = calm.requests()["writes"]
+
+    assert by_crew["extracted"] == told["extracted"]
+    assert by_crew["replayed"] == told["replayed"]
+    assert by_crew["verdict"] == told["verdict"]
+    assert [one["verdict"] for one in again] == [by_crew["verdict"]] * 2
+    assert writes == 0
+    assert unlike <= ONCE_A_PART
     assert root_of(alone) == root_of(crew)
     assert rows_of(calm, one) == rows_of(calm, two)
+    assert at_target(crew).progress == at_target(alone).progress
+
+
+# Stopped, killed
+
+
+@pytest.fixture(scope="module")
+def source(sandbox: Sandbox) -> WorkspaceFile:
+    """24 runs in trees, 72 series, 2,880 points."""
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(sandbox, patch)
+        made = sandbox.add_workspace()
+        sample(sandbox.folder, made.workspace_name, SAMPLE)
+        return made
+
+
+@pytest.fixture
+def target(calm: Sandbox, azure_env: dict[str, str]) -> WorkspaceFile:
+    """Empty, and slow to take points in."""
+    made = calm.add_workspace()
+    calm.set_faults(SLOW)
+    return made
+
+
+def workers_of(migration: Migration) -> list[int]:
+    """Their process ids."""
+    listed = Path(f"/proc/{migration.process.pid}/task/{migration.process.pid}/children").read_text()
+    return [int(pid) for pid in listed.split()]
+
+
+def until_gone(pid: int) -> None:
+    """Waits for the end of a process that is no child of this one."""
+    while Path(f"/proc/{pid}/stat").exists() and ") Z" not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.05)
+
+
+def at_work(
+    source: WorkspaceFile, target: WorkspaceFile, folder: Path, *more: str
+) -> AbstractContextManager[Migration]:
+    """Two workers, in a process of its own."""
+    return migrating(source, target, folder, "--workers", "2", *more, program=[PACED])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reaped", [True, False])
+def test_a_worker_that_was_paused_ends_without_an_append(
+    source: WorkspaceFile,
+    target: WorkspaceFile,
+    calm: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    reaped: bool,
+) -> None:
+    """Stopped in the middle of its appends; its part is given to another one; then it goes on, where it still can."""
+    if not reaped:
+        monkeypatch.setenv("UNREAPED", "1")
+    with at_work(source, target, tmp_path / "a") as migration:
+        until_it_appends(calm, migration)
+        paused, *_ = workers_of(migration)
+        os.kill(paused, signal.SIGSTOP)
+        assert migration.ended() == 0, migration.said
+        calm.reset_requests()
+        with suppress(ProcessLookupError):
+            os.kill(paused, signal.SIGCONT)
+        until_gone(paused)
+
+    assert "a worker was lost (it said nothing for 5 s" in migration.said
+    assert appends(calm) == 0
+    assert rows_of(calm, target) == rows_of(calm, source)
