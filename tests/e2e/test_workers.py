@@ -18,7 +18,7 @@ from azureml_replay.cli.app import app
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from e2e.test_lease import SAMPLE, Migration, appends, migrating, rows_of, until_it_appends
+from e2e.test_lease import Migration, appends, migrating, rows_of, until_it_appends
 from e2e.test_merge import at_target, root_of
 from environment import point_at
 
@@ -32,6 +32,7 @@ ONCE_A_PART = {
 runs at once."""
 APPENDS = r"/metric/v2\.0/.*/batch(sync)?$"
 SLOW = [{"match": {"path": APPENDS}, "do": "delay", "delay_ms": 300}]
+SAMPLE = Wanted(runs=10, experiments=2, children=0, series=2, points=1_500, artifacts=1)
 PACED = str(Path(__file__).with_name("paced_workers.py"))
 
 
@@ -92,7 +93,7 @@ def test_every_oddity_comes_as_by_one_process(calm: Sandbox, azure_env: dict[str
 
 @pytest.fixture(scope="module")
 def source(sandbox: Sandbox) -> WorkspaceFile:
-    """24 runs in trees, 72 series, 2,880 points."""
+    """Each run takes a dozen appends, one right after the other."""
     with pytest.MonkeyPatch.context() as patch:
         point_at(sandbox, patch)
         made = sandbox.add_workspace()
