@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import signal
 import time
@@ -155,3 +156,68 @@ def test_a_worker_that_was_paused_ends_without_an_append(
     assert "a worker was lost (it said nothing for 5 s" in migration.said
     assert appends(calm) == 0
     assert rows_of(calm, target) == rows_of(calm, source)
+
+
+def is_as_one_made_it(source: WorkspaceFile, target: WorkspaceFile, sandbox: Sandbox, folder: Path) -> None:
+    """Nothing lost, nothing twice, nothing left; the archive is sound, and proves it."""
+    assert rows_of(sandbox, target) == rows_of(sandbox, source)
+    root_of(folder)
+    there = at_target(folder)
+    assert (there.sent, there.verified, there.left) == (SAMPLE.runs, SAMPLE.runs, 0)
+    assert not (folder / "archive.parts").exists()
+    sandbox.reset_requests()
+    carried(source, target, folder)
+    assert sandbox.requests()["writes"] == 0
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed(source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path) -> None:
+    """What it had sent is brought home, and another one goes on there."""
+    with at_work(source, target, tmp_path / "a") as migration:
+        until_it_appends(calm, migration)
+        os.kill(workers_of(migration)[0], signal.SIGKILL)
+        assert migration.ended() == 0, migration.said
+
+    assert "a worker was lost (it ended (-9)): another one goes on with its part" in migration.said
+    is_as_one_made_it(source, target, calm, tmp_path / "a")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_the_driver_is_stopped_and_the_same_command_goes_on(
+    source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Its workers end with it. What they left is folded in; after Ctrl-C it is there already."""
+    with at_work(source, target, tmp_path / "a") as migration:
+        until_it_appends(calm, migration)
+        begun = workers_of(migration)
+        migration.signal(number)
+        assert migration.ended() in (-number, 130), migration.said
+        for worker in begun:
+            until_gone(worker)
+    assert (tmp_path / "a" / "archive.parts").exists() == (number == signal.SIGKILL)
+    with at_work(source, target, tmp_path / "a") as again:
+        assert again.ended() == 0, again.said
+
+    is_as_one_made_it(source, target, calm, tmp_path / "a")
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("number", range(24))
+def test_kills_at_random_moments(
+    number: int, source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path
+) -> None:
+    """Of a worker, or of the driver, in whatever verb; then the same command again."""
+    drawn = random.Random(number)
+    with at_work(source, target, tmp_path / "a") as migration:
+        while not workers_of(migration):
+            time.sleep(0.05)
+        time.sleep(drawn.uniform(0, 12))
+        victims = [*workers_of(migration), migration.process.pid]
+        with suppress(ProcessLookupError):
+            os.kill(drawn.choice(victims), signal.SIGKILL)
+        migration.ended()
+    with at_work(source, target, tmp_path / "a") as again:
+        assert again.ended() == 0, (number, again.said)
+
+    is_as_one_made_it(source, target, calm, tmp_path / "a")
