@@ -35,7 +35,10 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--debug-hierarchy --price-per-hour"
         ),
         "Findings": "--accept --forget-accepted --differ --combined",
-        "How it works": "--dry-run --parallel --workers --cap-mbps --take-over --yes --delete --confirm --open",
+        "How it works": (
+            "--dry-run --parallel --workers --engine --ray-address --cap-mbps --take-over "
+            "--yes --delete --confirm --open"
+        ),
         "Output": (
             "--format --csv --shards --max-size --json --quiet --verbose --debug --log-file --version "
             "--install-completion --show-completion --help"

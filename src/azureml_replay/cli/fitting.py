@@ -15,7 +15,8 @@ Given: TypeAlias = Mapping[str, str]
 """Options of the command line -> their values; "" for one that takes none."""
 
 ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"}) | {
-    *("--assets", "--asset-types", "--on-asset-conflict", "--workers"),
+    *("--assets", "--asset-types", "--on-asset-conflict"),
+    *("--workers", "--engine", "--ray-address"),
 }
 TRIALS = frozenset(
     {
@@ -60,6 +61,9 @@ def refuse_idle(given: Given) -> None:
     """Raise UserError for an option that the others leave without effect, in whatever command."""
     refuse_without(given, {"--strict-names"}, "--include", "--include-file")
     refuse_together(given, CHOICE_OF_FILES, "--no-artifacts")
+    refuse_without(given, {"--engine"}, "--workers")
+    if given.get("--engine") != "ray":
+        refuse_without({**given, "--engine": ""}, {"--ray-address"}, "--engine ray")
     if given.get("--assets") == "none":
         refuse_together(given, {"--asset-types", "--on-asset-conflict"}, "--assets")
     refuse_together(given, {"--csv"}, "--json")

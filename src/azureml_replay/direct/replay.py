@@ -140,7 +140,7 @@ async def send_part(
     """
     replaying = _Replaying.of(archive, source, target, options=options, profile=profile, progress=progress, width=width)
     replaying.owners.looks.update(briefing.looks)
-    replaying.placing.found.tagged.update(briefing.tagged)
+    replaying.placing.found.tagged |= briefing.tagged
     replaying.owners.known.update(one.name for one in archive.experiments())
     replaying.owners.known.update(row.experiment for row in archive.listing())
     await replaying.send_units(Selection(include=tuple(units)))
