@@ -14,10 +14,10 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import resource_id
-from azureml_replay.diagnosis.doctor import Diagnosis
-from azureml_replay.diagnosis.limits import FACTOR, SERIES_PER_REQUEST
-from azureml_replay.diagnosis.sheet import PROBES, Outcome, ProbeRow
 from azureml_replay.errors import Exit, UserError
+from azureml_replay.target.diagnosis.doctor import Diagnosis
+from azureml_replay.target.diagnosis.limits import FACTOR, SERIES_PER_REQUEST
+from azureml_replay.target.diagnosis.sheet import PROBES, Outcome, ProbeRow
 from azureml_replay.target.probe import EXPERIMENT, Probe
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile

@@ -170,6 +170,19 @@ class AssetContents(Documents):
         """
         return [RunId(run) for (run,) in self._all(sql, _cells(key))]
 
+    def asset_users(self, most: int) -> dict[AssetKey, tuple[int, tuple[RunId, ...]]]:
+        """Asset -> how many selected runs name it, and at most so many of them, by id."""
+        found: dict[AssetKey, tuple[int, tuple[RunId, ...]]] = {}
+        rows = self._all(
+            "select distinct kind, name, version, whose from asset_ref where owner = 'run' and kind is not null "
+            "and whose in (select id from run where selected) order by 1, 2, 3, 4"
+        )
+        for *cells, whose in rows:
+            key = _key(*cells)
+            count, some = found.get(key, (0, ()))
+            found[key] = count + 1, (*some, RunId(whose)) if count < most else some
+        return found
+
     def named_assets(self, *, all_runs: bool = False) -> list[AssetKey]:
         """The assets of the workspace that selected runs, or assets, name, each once."""
         only = "" if all_runs else f"and ({_WANTED})"

@@ -77,6 +77,11 @@ def of_kept(digest: bytes) -> bytes:
     return _of(kept=digest.hex())
 
 
+def of_left_below(digest: bytes, above: Sequence[int]) -> bytes:
+    """The digest of a run that is left out with one above it, whose `above` is the generations of those above."""
+    return _of(left=digest.hex(), above=list(above))
+
+
 def of_lender(lender: RunId) -> bytes:
     """The digest of the id of a lender: the run whose files and points another one was created to show."""
     return _of(lender=lender)

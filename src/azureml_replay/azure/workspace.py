@@ -381,3 +381,7 @@ class AzureWorkspace:
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's."""
         await self._assets.put_file(place, file)
+
+    async def remove_asset_file(self, place: Location) -> None:
+        """Remove one file."""
+        await self._storage.remove(place)

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_bytes, of_ending, of_file, of_kept, of_run, of_whole
+from azureml_replay.archive.digests import of_bytes, of_ending, of_file, of_kept, of_left_below, of_run, of_whole
 from azureml_replay.archive.items import ChunkItem, FileItem, Item, Payload, RunItem
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -32,8 +32,8 @@ class Due:
     # The run as a whole
 
     def is_whole(self, step: Step) -> bool:
-        """True where everything of the run was sent, as it is planned and in the archive now."""
-        return self._stands(step, self.whole(step))
+        """True where everything of the run was sent, or refused, as it is planned and in the archive now."""
+        return self._stands(step, self.whole(step)) or self._stands(step, self.left_below(step))
 
     def is_kept(self, step: Step) -> bool:
         """True where everything was sent but values that the target edited: every call looks at such a run again."""
@@ -57,6 +57,14 @@ class Due:
         """The same of a run of which values of the target's stay."""
         whole = self.whole(step)
         return replace(whole, digest=of_kept(whole.digest))
+
+    def left_below(self, step: Step) -> Payload:
+        """The same of a run that is left out with one above it: it is tried again once any of those has changed."""
+        whole, above, run = self.whole(step), list[int](), step.source
+        while (details := self.archive.details(run)) is not None and (parent := details.run.parent):
+            above.append(self.archive.generation(parent))
+            run = parent
+        return replace(whole, digest=of_left_below(whole.digest, above))
 
     def _stands(self, step: Step, payload: Payload) -> bool:
         receipt = self.ledger.receipt(step.source, RunItem.WHOLE)

@@ -275,6 +275,10 @@ class FilesByRun:
         """`listed` gets the numbers of files."""
         self._files, self._listed = files, listed
 
+    def shelved(self, run: RunId) -> str:
+        """Nothing is listed as a whole."""
+        return run
+
     async def of(self, run: RunId) -> AsyncIterator[Artifact]:
         """The run's files."""
         async for page in self._files.stored(run):

@@ -62,6 +62,10 @@ class AssetTarget(AssetSource, Protocol):
         """Write one file of an asset's. Repeatable: a place holds what was put last."""
         ...
 
+    async def remove_asset_file(self, place: Location) -> None:
+        """Remove one file. Repeatable: one that is gone is no error."""
+        ...
+
 
 def has_assets(workspace: object) -> TypeGuard[AssetSource]:
     """True for a workspace that knows assets. Not by `isinstance`: a guarded target is seen through."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
-from azureml_replay.diagnosis.limits import LimitTrial
-from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import IdsRefused, Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, RunForm, Series, SeriesKey, StoredFile
+from azureml_replay.target.diagnosis.limits import LimitTrial
+from azureml_replay.target.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.target.doubtful import DOUBTFUL, NULLS
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, VITAL, Probe
