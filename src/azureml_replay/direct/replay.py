@@ -205,14 +205,7 @@ class _Replaying:
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
         found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.owners, self.width)
-        self.runs = RunSender(
-            self.ledger,
-            self.target,
-            self.options.prefer,
-            self._fail,
-            self.profile,
-            self.deleted,
-        )
+        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile, self.deleted)
         making = Making(
             archive=self.archive,
             ledger=self.ledger,
