@@ -75,9 +75,16 @@ class AssetReceipts(OfTarget):
 
     def asset_receipts(self) -> dict[AssetKey, AssetReceipt]:
         """Asset of the source -> what became of it."""
+        return self._asset_receipts("version <> ''")
+
+    def name_receipts(self) -> dict[AssetKey, AssetReceipt]:
+        """Name of assets, with an empty version -> what became of that which its versions share."""
+        return self._asset_receipts("version = ''")
+
+    def _asset_receipts(self, which: str) -> dict[AssetKey, AssetReceipt]:
         rows = self._all(
-            "select kind, name, version, state, there_name, there_version, planned, answered, fields, detail, "
-            "looked, found from asset_receipt where target = ? order by kind, name, version",
+            "select kind, name, version, state, there_name, there_version, planned, answered, fields, detail, "  # noqa: S608  # our own words
+            f"looked, found from asset_receipt where target = ? and {which} order by kind, name, version",
             (self._number,),
         )
         return {one.key: one for one in map(_receipt, rows)}

@@ -16,6 +16,7 @@ from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetStat
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.asset_files import NO_FILES, AssetFiles
 from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
+from azureml_replay.direct.asset_names import NameSender
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
@@ -118,6 +119,15 @@ class AssetSender:
         """Send models, then archive what is archived in the source."""
         await self._send([one for one in self.planned if _after_runs(one)])
         await for_each(self.to_archive, self._archive_one, min(self.width, NAMES_AT_ONCE))
+        if self.planned:
+            await self._send_names()
+
+    async def _send_names(self) -> None:
+        names = NameSender(self.archive, self.ledger, self.target)
+        await names.send((one.asset for one in self.planned), self.receipts.values())
+        self.sent = replace(self.sent, names=names.count)
+        for key, why, remedy in names.failed:
+            self._fail(key, why, remedy)
 
     async def _send(self, planned: Iterable[PlannedAsset]) -> None:
         """Names side by side, but components, which refer to each other, one by one in their order."""

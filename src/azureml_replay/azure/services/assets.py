@@ -60,6 +60,20 @@ class Assets:
         async for page in self._arm.listed(path, _LISTED.get(kind, _ALL)):
             yield [await self._read(item, AssetKey(kind, name, str(item.get("name")))) for item in page.items]
 
+    async def container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """What the versions of a name share; None where there is no such name."""
+        try:
+            document = await self._arm.below(encode_assets.name_path(SEGMENTS[kind], name))
+        except NotFound:
+            return None
+        return decode_assets.container(document, kind)
+
+    async def put_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring what the versions of a name share up to date; as answered."""
+        path = encode_assets.name_path(SEGMENTS[container.kind], container.name)
+        answer = await self._arm.put(path, encode_assets.container_body(container), unchecked, repeatable=True)
+        return decode_assets.container(answer, container.kind)
+
     async def find(self, key: AssetKey) -> Asset | None:
         """One version; None where there is none."""
         try:
