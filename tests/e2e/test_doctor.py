@@ -110,7 +110,7 @@ def test_what_assets_keep_is_seen_and_archived(calm: Sandbox, azure_env: dict[st
     plane = Plane(target, EnvironmentCredential().get_token("https://management.azure.com/.default").token)
 
     first, second = (asyncio.run(examined(None, target)) for _ in range(2))
-    calm.set_faults(denied=[{"action": f"{ML}/models/write"}])
+    calm.set_faults(denied=[{"action": f"{ML}/models/versions/write"}])
     denied = asyncio.run(examined(None, target))
 
     for found in (first, second):
