@@ -31,7 +31,7 @@ from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.making import Making
 from azureml_replay.direct.naming import Naming
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
-from azureml_replay.direct.parts import PartSent, SendRuns
+from azureml_replay.direct.parts import Briefing, PartSent, SendRuns, briefed
 from azureml_replay.direct.placing import Placing
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
 from azureml_replay.direct.reused import WaitingSteps
@@ -110,8 +110,8 @@ async def _replay(
     replaying = _Replaying.of(archive, source, target, options=options, profile=profile, progress=progress, width=width)
     sent: PartSent | None = None
     if by is not None and due.weights and profile.ids == "ours":
-        await replaying.owners.settle(due.experiments, width)
-        sent = await by(due, options, profile, partial(held_for, target))
+        briefing = await briefed(replaying.owners, replaying.placing.found, due, width)
+        sent = await by(due, options, profile, briefing, partial(held_for, target))
         await replaying.owners.look_again(sent.looked, width)
     elif not planned.left or planned.left.unmarked:  # otherwise every run would be found whole a second time
         await replaying.send_units(selection)
@@ -130,6 +130,7 @@ async def send_part(
     *,
     options: ReplayOptions,
     profile: TargetProfile,
+    briefing: Briefing,
     width: int,
     progress: Progress,
 ) -> PartSent:
@@ -138,6 +139,8 @@ async def send_part(
     Raises LeaseTaken where the part was given to another one.
     """
     replaying = _Replaying.of(archive, source, target, options=options, profile=profile, progress=progress, width=width)
+    replaying.owners.looks.update(briefing.looks)
+    replaying.placing.found.tagged |= briefing.tagged
     replaying.owners.known.update(one.name for one in archive.experiments())
     replaying.owners.known.update(row.experiment for row in archive.listing())
     await replaying.send_units(Selection(include=tuple(units)))
