@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -23,6 +23,7 @@ from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import loads, optional, pack, stored_of, stored_row, unpack
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse, digest_of
+from azureml_replay.workspace.place import Place
 
 _COLUMNS = "kind, name, version, redacted, unknown, record"
 _FILE = "datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type"
@@ -68,13 +69,28 @@ class AssetContents(Documents):
             row = (told.scope, kinds, str(now()))
             self._execute("insert or replace into asset_extraction (id, scope, kinds, at) values (1, ?, ?, ?)", row)
 
+    def put_asset_naming(self, workspace: Place, like: str) -> None:
+        """Keep how runs of a workspace name an asset, by a name of one that need not be there. Repeatable."""
+        if self.asset_naming(workspace) == like:
+            return
+        with self._transaction():
+            self._execute("insert or replace into asset_naming (place, text) values (?, ?)", (workspace.key, like))
+
+    def asset_naming(self, workspace: Place) -> str | None:
+        """A name of an asset as runs of a workspace have it; None where nobody asked the workspace."""
+        row = self._one("select text from asset_naming where place = ?", (workspace.key,))
+        return row and str(row[0])
+
     def put_uses(self, run: RunId, uses: Sequence[AssetUse]) -> None:
         """Replace what a run names. Repeatable."""
         with self._transaction():
             self._replace_uses("run", run, uses)
 
-    def put_assets(self, assets: Iterable[Asset]) -> None:
-        """Keep assets, each in place of what was known of it. Repeatable."""
+    def put_assets(self, assets: Iterable[Asset], unlisted: Mapping[AssetKey, str] = {}) -> None:  # read
+        """Keep assets, each in place of what was known of it. Repeatable.
+
+        `unlisted`: those whose files are to be listed now -> what is told of them until they are.
+        """
         with self._transaction():
             for asset in assets:
                 record, redacted = asset_record(asset, self._rules)
@@ -85,6 +101,10 @@ class AssetContents(Documents):
                 )
                 self._execute("delete from asset_lack where kind = ? and name = ? and version = ?", _cells(asset.key))
                 self._replace_uses("asset", str(asset.key), asset.uses)
+                if asset.key in unlisted:
+                    self._execute(
+                        "insert into asset_lack values (?, ?, ?, ?)", (*_cells(asset.key), unlisted[asset.key])
+                    )
 
     def lack_asset(self, key: AssetKey, reason: str) -> None:
         """Note that an asset that something names cannot be had, or of a kept one that its files could not be listed.
@@ -194,6 +214,19 @@ class AssetContents(Documents):
             and whose in (select id from run where selected) order by 1
         """
         return [RunId(run) for (run,) in self._all(sql, _cells(key))]
+
+    def asset_users(self, most: int) -> dict[AssetKey, tuple[int, tuple[RunId, ...]]]:
+        """Asset -> how many selected runs name it, and at most so many of them, by id."""
+        found: dict[AssetKey, tuple[int, tuple[RunId, ...]]] = {}
+        rows = self._all(
+            "select distinct kind, name, version, whose from asset_ref where owner = 'run' and kind is not null "
+            "and whose in (select id from run where selected) order by 1, 2, 3, 4"
+        )
+        for *cells, whose in rows:
+            key = _key(*cells)
+            count, some = found.get(key, (0, ()))
+            found[key] = count + 1, (*some, RunId(whose)) if count < most else some
+        return found
 
     def named_assets(self, *, all_runs: bool = False) -> list[AssetKey]:
         """The assets of the workspace that selected runs, or assets, name, each once."""

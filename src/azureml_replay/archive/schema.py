@@ -356,6 +356,10 @@ MIGRATIONS = (
     ) without rowid;
     """,
     """
+    -- a name of an asset as the runs of a workspace have it, of which only those of name and version change
+    create table asset_naming (place text primary key, text text not null) without rowid;
+    """,
+    """
     -- when an asset was read last, in ticks: it is no value of the workspace's
     alter table asset add column read_at integer;
     alter table asset_container add column read_at integer;

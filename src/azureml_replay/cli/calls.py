@@ -63,7 +63,7 @@ async def extract(
     with terminal.progress() as progress:
         async with connected(source, speed, progress, side="source") as origin:
             with Archive.create(folder, source.ref, redact=redact, objects=objects) as archive:
-                async with hired(archive, speed, progress, source=(source, origin)) as hand:
+                async with hired(archive, speed, progress, source=(source, origin), download=options.download) as hand:
                     with recorded(archive, "extract", **hand.ends) as watch:
                         done = await library.extract(
                             origin,
@@ -238,7 +238,15 @@ async def migrate(
         archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact, objects=objects))
         origin, there = (source, reading), (target, writing)
         hand = await stack.enter_async_context(
-            hired(archive, speed, progress, source=origin, target=there, take_over=take_over)
+            hired(
+                archive,
+                speed,
+                progress,
+                source=origin,
+                target=there,
+                take_over=take_over,
+                download=options.extract.download,
+            )
         )
         watch = stack.enter_context(recorded(archive, "migrate", **hand.ends))
 

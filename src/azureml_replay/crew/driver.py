@@ -43,7 +43,7 @@ from azureml_replay.crew.pool import Pool, Portion
 from azureml_replay.crew.seeds import Seeds
 from azureml_replay.direct.foreseen import DueUnits
 from azureml_replay.direct.options import ReplayOptions
-from azureml_replay.direct.parts import PartSent
+from azureml_replay.direct.parts import Briefing, PartSent
 from azureml_replay.errors import LeaseTaken, ReplayError, ServiceError, Unavailable
 from azureml_replay.extraction.extract import ExtractOptions, PartExtracted
 from azureml_replay.files.of_run import RunFiles
@@ -139,9 +139,11 @@ class Crew:
             whole = whole.and_of(one)
         return whole
 
-    async def send(self, due: DueUnits, options: ReplayOptions, profile: TargetProfile, hold: Hold) -> PartSent:
+    async def send(
+        self, due: DueUnits, options: ReplayOptions, profile: TargetProfile, briefing: Briefing, hold: Hold
+    ) -> PartSent:
         """Send units; `hold` keeps others from writing."""
-        work = ToSend(options=options, profile=profile, needs_source=options.files.artifacts)
+        work = ToSend(options=options, profile=profile, briefing=briefing, needs_source=options.files.artifacts)
         found = cast("Sequence[PartSent]", await self._run(work, due.weights, due.links, hold=hold))
         whole = found[0]
         for one in found[1:]:
@@ -266,6 +268,8 @@ class Crew:
         work = task.work
         if isinstance(work, ToExtract):
             work = replace(work, without=work.without.intersection(runs))
+        elif isinstance(work, ToSend):
+            work = replace(work, briefing=work.briefing.of(runs))
         return Order(
             errand=portion.errand,
             units=tuple(unit for unit in units if unit in task.wanted),

@@ -134,6 +134,7 @@ class _Hand:
                 order.units,
                 options=work.options,
                 profile=work.profile,
+                briefing=work.briefing,
                 width=setup.width,
                 progress=relay,
             )

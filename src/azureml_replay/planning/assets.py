@@ -9,6 +9,7 @@ from enum import Enum
 from azureml_replay.model import Json
 from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.lineage import PROPERTY, decoded, encode
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.version import __version__
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind, digest_of, in_order
 from azureml_replay.workspace.place import Place
@@ -97,19 +98,6 @@ NOT_READ = "the last extraction did not read it: extract again"
 """Why nothing becomes of an asset before the next extraction: no omission, which would be for good."""
 OWN_VALUES = "the target had an equal one, whose other values stay as they are: {}"
 NOT_EXTRACTED = "assets were not extracted: extract again"
-
-
-class AssetFate(Enum):
-    """What a plan says of an asset."""
-
-    CREATE = "create"
-    ADOPT = "adopt"
-    """The target has an equal one."""
-    THERE = "there"
-    """This archive made it."""
-    CONFLICT = "conflict"
-    """The target has another thing under its name: known once a replay has looked."""
-    OMITTED = "omitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,20 +8,21 @@ from functools import cached_property
 from typing import Protocol
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.asset_receipts import FATES, AssetReceipt, AssetState
 from azureml_replay.archive.assets import NO_LISTING, AssetListing
-from azureml_replay.archive.cells import read_back
+from azureml_replay.archive.cells import read_back, shaped
+from azureml_replay.archive.shapes import is_text
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
 from azureml_replay.planning.asset_choices import NOTHING_CHOSEN, CarriedAssets, widened
+from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import (
     BYTES_STAY,
     NOT_READ,
     RUN_ABSENT,
     UNLISTED,
     AssetChoice,
-    AssetFate,
     AssetPlan,
     AssetScope,
     PlannedAsset,
@@ -34,6 +35,7 @@ from azureml_replay.planning.assets import (
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.planning.plan import planned_units
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.asset_rule import asset_rule_of
@@ -56,12 +58,6 @@ class Carried(Protocol):
         ...
 
 
-_FATES = {
-    AssetState.SENT: AssetFate.THERE,
-    AssetState.ADOPTED: AssetFate.ADOPT,
-    AssetState.LEFT: AssetFate.CONFLICT,
-    AssetState.REFUSED: AssetFate.OMITTED,
-}
 _STANDING = frozenset({AssetState.SENDING, AssetState.SENT, AssetState.ADOPTED, AssetState.UNDONE})
 """States of what went into the target: it is expected there, whoever leads to it by now."""
 
@@ -105,6 +101,12 @@ def expected_assets(archive: Archive, ledger: TargetLedger, selection: Selection
     left out, and of those of which the next extraction tells, the plan has the reason.
     """
     return AssetPlanning(archive, ledger, selection).expected()
+
+
+def expected_names(expected: Iterable[ExpectedAsset]) -> list[AssetKey]:
+    """The names of which this archive made versions that it expects: what these share is compared, too."""
+    made = (AssetState.SENDING, AssetState.SENT)
+    return names_of(one.planned.asset for one in expected if one.receipt and one.receipt.state in made)
 
 
 class AssetPlanning:
@@ -193,8 +195,8 @@ class AssetPlanning:
         receipt = self.receipts.get(whole.key)
         if receipt is None or whole.fate is AssetFate.OMITTED:
             return chosen
-        sent, fate = as_planned(whole.asset, receipt.planned, whole.listing), _FATES.get(receipt.state)
-        if sent is None or fate is None or self._is_to_be_linked(whole.asset, receipt):
+        sent, fate = as_planned(whole.asset, receipt.planned, whole.listing), FATES.get(receipt.state)
+        if sent is None or fate in (None, AssetFate.CREATE) or self._is_to_be_linked(whole.asset, receipt):
             return chosen
         more = chosen.asset.owns_bytes and not sent.owns_bytes and chosen.fate is not AssetFate.OMITTED
         if more or (fate is AssetFate.OMITTED and chosen.fate is AssetFate.OMITTED):
@@ -212,7 +214,8 @@ class AssetPlanning:
         return asset.run in self.runs or self._run_there(asset) is not None
 
     def _run_there(self, asset: Asset) -> RunId | None:
-        return self.ledger.stands_for(asset.run) if self.ledger and asset.run else None
+        there = self.ledger.stands_for(asset.run) if self.ledger and asset.run else None
+        return there and shaped(there, is_text, f"which run stands for {asset.run}")
 
     def expected(self) -> list[ExpectedAsset]:
         """By all choices that were made."""
@@ -244,16 +247,16 @@ class AssetPlanning:
                 yield key, NOT_READ
 
     def _standing(self, planned: Mapping[AssetKey, PlannedAsset]) -> Iterator[PlannedAsset]:
-        """What went into the target, and is planned by no choice any more."""
+        """What became of others in the target: no choice plans them any more, or it was before choices were noted."""
         led = None if self.selection.everything else self.led
         for key, receipt in self.receipts.items():
             one, asset = planned.get(key), self.held.get(key)
-            left = one is None or one.fate is AssetFate.OMITTED
-            if receipt.state not in _STANDING or asset is None or not left or (led is not None and key not in led):
+            left = one is None or (one.fate is AssetFate.OMITTED and receipt.state in _STANDING)
+            if asset is None or not left or (led is not None and key not in led):
                 continue
             listing = self.listings.get(key, NO_LISTING)
             sent = as_planned(asset, receipt.planned, listing.digest) or asset
-            fate = _FATES.get(receipt.state, AssetFate.CREATE)
+            fate = FATES.get(receipt.state, AssetFate.CREATE)
             reason = receipt.detail or ""
             yield PlannedAsset(asset=sent, fate=fate, reason=reason, listing=listing.digest)
 

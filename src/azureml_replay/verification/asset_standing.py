@@ -12,9 +12,11 @@ from azureml_replay.archive.asset_receipts import AssetState, topic_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.instants import Instant
 from azureml_replay.model import Omission, RunId
-from azureml_replay.planning.assets import IN_THE_WAY, AssetFate
+from azureml_replay.planning.asset_names import digest_of_name
+from azureml_replay.planning.assets import IN_THE_WAY
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.selection import Selection
-from azureml_replay.target.asset_plans import FOR_NOW, ExpectedAsset, expected_assets
+from azureml_replay.target.asset_plans import FOR_NOW, ExpectedAsset, expected_assets, expected_names
 from azureml_replay.verification.judging import NEVER, NEVER_SENT, Judge
 from azureml_replay.verification.standing import Item, Standing, earliest
 
@@ -29,6 +31,8 @@ class AssetsStanding:
 
     items: Sequence[Item] = ()
     """Those that are to be compared; of those that could not be read the next extraction tells."""
+    names: Sequence[Item] = ()
+    """What the versions of a name share."""
     omissions: Sequence[Omission] = ()
     """Of those that are not there, or not whole, as planned."""
 
@@ -38,7 +42,8 @@ class AssetsStanding:
     ) -> AssetsStanding:
         """Of those that the selection leads to, and all that the source could not give."""
         judge, items, told = Judge(ledger, deep=deep), list[Item](), dict[str, str]()
-        for one in expected_assets(archive, ledger, selection):
+        expected = expected_assets(archive, ledger, selection)
+        for one in expected:
             if is_left(one):
                 told[str(one.key)] = one.planned.reason or IN_THE_WAY
                 continue
@@ -46,7 +51,13 @@ class AssetsStanding:
             if one.receipt is not None and one.receipt.detail:
                 told[str(one.key)] = one.receipt.detail
         told |= {str(key): why for key, why in archive.lacking_assets().items()}
-        return cls(items, [Omission(NOBODY, key, why) for key, why in told.items()])
+        shared = [(key, archive.asset_container(key.kind, key.name)) for key in expected_names(expected)]
+        names = [judge.asset(topic_of(key), digest_of_name(one), files=False) for key, one in shared]
+        return cls(items, names, [Omission(NOBODY, key, why) for key, why in told.items()])
+
+    @property
+    def _every(self) -> Sequence[Item]:
+        return (*self.items, *self.names)
 
     @property
     def compared(self) -> int:
@@ -61,12 +72,12 @@ class AssetsStanding:
     @cached_property
     def not_compared(self) -> int:
         """Those that nobody looked at since they were sent, or changed in the source; they may have findings too."""
-        return sum(bool(one.reason) for one in self.items)
+        return sum(bool(one.reason) for one in self._every)
 
     @property
     def open(self) -> Counter[str]:
         """Reason -> number of those that are not compared."""
-        return Counter(one.reason for one in self.items if one.reason)
+        return Counter(one.reason for one in self._every if one.reason)
 
     @property
     def counts(self) -> Counter[str]:
@@ -86,11 +97,11 @@ class AssetsStanding:
     @property
     def findings(self) -> int:
         """How much verify found of them."""
-        return sum(one.findings for one in self.items)
+        return sum(one.findings for one in self._every)
 
     def differing(self) -> Iterator[Item]:
         """Those with findings."""
-        return (one for one in self.items if one.findings)
+        return (one for one in self._every if one.findings)
 
 
 def is_left(one: ExpectedAsset) -> bool:

@@ -7,18 +7,21 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState, topic_of
 from azureml_replay.archive.evidence import Aspect, Looked
+from azureml_replay.comparison.asset_names import compare_names
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Finding, Json, Omission
-from azureml_replay.planning.assets import UNLINKED, AssetFate
+from azureml_replay.planning.asset_names import digest_of_name
+from azureml_replay.planning.assets import UNLINKED
 from azureml_replay.planning.lineage import PROPERTY
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.asset_plans import ExpectedAsset, expected_assets
+from azureml_replay.target.asset_plans import ExpectedAsset, expected_assets, expected_names
 from azureml_replay.verification.asset_files import NOBODY, AssetFileCheck
 from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, with_names
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of, with_names
 from azureml_replay.workspace.assets import AssetTarget, takes_assets
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_replay.workspace.source import Source
@@ -68,6 +71,26 @@ class AssetProof:
             looks[key].outcomes[Aspect.FIELDS] = replace(fields, findings=[*fields.findings, finding])
         for one in looks.values():
             self.proof.record_asset(topic_of(one.one.key), one.one.content, one.outcomes, one.omissions)
+        await self._look_at_names(expected_names(expected))
+
+    async def _look_at_names(self, names: Sequence[AssetKey]) -> None:
+        """By a list of each kind: whether a name is archived as a whole is the same question for one that says nothing.
+
+        Of a name of which no version is there nothing is: the versions are what lacks.
+        """
+        held: dict[tuple[AssetKind, str], AssetContainer] = {}
+        for kind in dict.fromkeys(key.kind for key in names):
+            async for page in self.target.asset_containers(kind):
+                held |= {(kind, one.name): one for one in page}
+        receipts = self.proof.ledger.name_receipts()
+        there = {(key.kind, key.name): found.key for key, found in self.there.items()}
+        for key in names:
+            container = self.proof.archive.asset_container(key.kind, key.name)
+            found, receipt = there.get((key.kind, key.name)), receipts.get(key)
+            sent = receipt.fields if receipt else {}
+            findings = compare_names(key, container, held.get((found.kind, found.name)), sent) if found else ()
+            fields = {Aspect.FIELDS: Looked(list(findings))}
+            self.proof.record_asset(topic_of(key), digest_of_name(container), fields, ())
 
     async def _compare(self, one: ExpectedAsset) -> AssetLook:
         asset, receipt = one.planned.asset, one.receipt

@@ -234,6 +234,10 @@ def _of_assets(ledger: TargetLedger, assets: AssetsStanding) -> Iterator[ItemLin
     for one in assets.items:
         yield ItemLine(verdict=_STANDINGS[one.standing], level="asset", item=one.subject.name, why=one.reason)
         yield from (_told(finding, "value") for finding in ledger.findings_of(one.subject))
+    for one in assets.names:
+        if one.reason or one.findings:
+            yield ItemLine(verdict=_STANDINGS[one.standing], level="asset", item=one.subject.name, why=one.reason)
+            yield from (_told(finding, "value") for finding in ledger.findings_of(one.subject))
     yield from map(_omitted, assets.omissions)
 
 

@@ -148,10 +148,10 @@ class Judge:
         against = {Aspect.FIELDS: self.ledger.content_of_experiment(name), Aspect.CHILDREN: self.families}
         return self._item(kept, against, experiment=name)
 
-    def asset(self, subject: Topic, content: str) -> Item:
-        """What runs refer to; `content` stands for all that is to be there of it."""
-        aspects = [Aspect.FIELDS, Aspect.FILES]
-        if self.deep or self.found.get(subject, Counter())[Aspect.BYTES]:
+    def asset(self, subject: Topic, content: str, *, files: bool = True) -> Item:
+        """What runs refer to; `content` stands for all that is to be there of it. A name has no files."""
+        aspects = [Aspect.FIELDS, Aspect.FILES] if files else [Aspect.FIELDS]
+        if (files and self.deep) or self.found.get(subject, Counter())[Aspect.BYTES]:
             aspects.append(Aspect.BYTES)
         return self._item(self.ledger.kept(subject), dict.fromkeys(aspects, content))
 

@@ -79,6 +79,11 @@ class Parting(Database):
         )
         return {RunId(unit): weight_of(runs, points, size_bytes) for unit, runs, points, size_bytes in rows}
 
+    @property
+    def keeps_bytes(self) -> bool:
+        """True where it holds the bytes of a file."""
+        return self._one("select 1 from object limit 1") is not None
+
     def runs_of_units(self, units: Sequence[RunId]) -> list[RunId]:
         """All runs that are listed below some roots."""
         return [RunId(run) for (run,) in self._among("select id from run where unit in", units)]
