@@ -240,11 +240,21 @@ class AssetPlanning:
         if told is None:
             return
         lacking = self.archive.lacking_assets()
-        for key in self.named:
+        for key in self.archive.named_assets():
             if key in self.held or key in lacking or key.kind not in told.kinds & self.known:
                 continue
-            if any(_takes(one.assets, key) for one in choices):
+            if any(self._leads_to(one.assets, key) for one in choices):
                 yield key, NOT_READ
+
+    def _leads_to(self, choice: AssetChoice, key: AssetKey) -> bool:
+        """True for an asset that is not here, and that a run names, or an asset that the choice takes."""
+        if choice.none or key.kind not in choice.kinds:
+            return False
+        if any(use.key == key for one in self._wanted(choice) for use in self.held[one].uses):
+            return True
+        if choice.scope is AssetScope.NAMED:
+            return any(name.takes(key) for name in choice.names)
+        return bool(self.runs.intersection(self.archive.runs_that_use(key)))
 
     def _standing(self, planned: Mapping[AssetKey, PlannedAsset]) -> Iterator[PlannedAsset]:
         """What became of others in the target: no choice plans them any more, or it was before choices were noted."""
@@ -264,12 +274,6 @@ class AssetPlanning:
 def _weight(one: PlannedAsset) -> tuple[bool, bool]:
     """Of two plans of an asset the one that carries more."""
     return one.fate is not AssetFate.OMITTED, one.asset.owns_bytes
-
-
-def _takes(choice: AssetChoice, key: AssetKey) -> bool:
-    if choice.none or key.kind not in choice.kinds:
-        return False
-    return choice.scope is not AssetScope.NAMED or any(name.takes(key) for name in choice.names)
 
 
 def _refuse_unknown(archive: Archive, choice: AssetChoice, held: Mapping[AssetKey, Asset]) -> None:
