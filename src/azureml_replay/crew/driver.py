@@ -224,10 +224,13 @@ class Crew:
             try:
                 async with self.engine.worker(self.setup) as channel:
                     await self._talk(number, channel, mine)
-            except WorkerLost as lost:
-                self._lose(lost, mine)
+                lost = WorkerLost("it was told to end", reaped=self.engine.shares_disk)
+            except WorkerLost as error:
+                lost = error
             except ReplayError as error:
                 self._fail(error)
+                return
+            self._lose(lost, mine)
 
     async def _talk(self, number: int, channel: Channel, mine: list[Portion]) -> None:
         while True:
@@ -259,7 +262,7 @@ class Crew:
         portion = self._task.pool.take() if self._task is not None else None
         if portion is None or self._task is None:
             return Wait()
-        mine[:] = [portion]
+        mine.append(portion)
         task, units = self._task, portion.units
         runs = self.archive.runs_of_units(units)
         self._seeds.drop(portion.errand)
@@ -298,7 +301,7 @@ class Crew:
         self._bring(task, portion)
         task.pool.done(request.errand)
         task.results.append(request.result)
-        mine.clear()
+        mine.remove(portion)
         self._bell.ring()
         return Wait()
 
