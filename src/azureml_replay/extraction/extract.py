@@ -125,6 +125,7 @@ async def extract(
     """
     extraction = _Extraction.of(source, archive, options, progress, width)
     assets = extraction.assets
+    await assets.find_named()
     archive.put_studio(source.ref, source.studio)
     extraction.expect_what_was_left_out()
     archive.begin_listing()

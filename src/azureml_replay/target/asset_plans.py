@@ -7,26 +7,33 @@ from dataclasses import replace
 from typing import Protocol
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.asset_receipts import FATES, AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.errors import UserError
 from azureml_replay.planning.assets import (
+    BYTES_STAY,
+    FILE_TOO_LARGE,
+    NO_FILES,
+    TOO_LARGE,
     AssetChoice,
-    AssetFate,
     AssetPlan,
     AssetScope,
     PlannedAsset,
+    as_planned,
     closure,
-    digest_of_asset,
     planned_assets,
     summarized,
+    with_bytes,
 )
-from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.planning.plan import planned_units
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind
 
-NO_FILES = "left out (--no-artifacts)"
+CHOSEN_REASONS = frozenset({TOO_LARGE, FILE_TOO_LARGE, NO_FILES, OVER_BUDGET})
+"""Why an asset was left out by flags alone: other flags take it."""
 
 
 class Carried(Protocol):
@@ -43,14 +50,6 @@ class Carried(Protocol):
         ...
 
 
-_FATES = {
-    AssetState.SENT: AssetFate.THERE,
-    AssetState.ADOPTED: AssetFate.ADOPT,
-    AssetState.LEFT: AssetFate.CONFLICT,
-    AssetState.REFUSED: AssetFate.OMITTED,
-}
-
-
 def asset_plan(
     archive: Archive,
     ledger: TargetLedger | None,
@@ -58,23 +57,49 @@ def asset_plan(
     options: Carried,
     known: frozenset[AssetKind] = frozenset(IN_ORDER),
 ) -> list[PlannedAsset]:
-    """The chosen assets in the order of creation, each with what the ledger says became of it. Asks nobody."""
+    """The chosen assets in the order of creation, each with what the ledger says became of it. Asks nobody.
+
+    Raises UserError where none has a name that was chosen.
+    """
     choice = options.assets
     held = {asset.key: asset for asset in archive.assets()}
+    _refuse_unknown(archive, choice, held)
     if not held:
         return []
-    wanted = frozenset(held) if choice.scope is AssetScope.ALL else led_to(archive, selection, held)
+    led = frozenset(held) if choice.scope is AssetScope.ALL else led_to(archive, selection, held)
+    wanted = led if choice.scope is not AssetScope.NAMED else _named(choice, held, led)
     receipts = ledger.asset_receipts() if ledger else {}
     totals = archive.asset_totals()
-    found = [*_outputs_left(held, wanted, choice)]
+    found = [*_outputs_left(held, led, choice)]
     for one in planned_assets(held.values(), choice, wanted, known):
         files, size = totals.get(one.key, (0, 0))
         whole = replace(one, files=files, bytes=size)
-        if one.asset.output is not None and not options.files.artifacts:
-            found.append(replace(whole, fate=AssetFate.OMITTED, reason=NO_FILES))
-        else:
-            found.append(_as_known(whole, receipts.get(one.key)))
+        as_chosen = with_bytes(whole, choice, options.files, _largest(archive, whole, options.files))
+        found.append(_as_known(whole, as_chosen, receipts.get(one.key)))
     return found
+
+
+def _refuse_unknown(archive: Archive, choice: AssetChoice, held: Mapping[AssetKey, Asset]) -> None:
+    for name in choice.names:
+        if not any(name.takes(key) for key in held):
+            raise UserError(
+                f"--asset {name}: archive {archive.folder} holds no such asset: extract it, by the same flag, or name "
+                f"another"
+            )
+
+
+def _named(choice: AssetChoice, held: Mapping[AssetKey, Asset], led: frozenset[AssetKey]) -> frozenset[AssetKey]:
+    """What has a chosen name, with what that names in turn; outputs are files of runs, and come with these."""
+    named = [key for key in held if key.kind in choice.kinds and any(name.takes(key) for name in choice.names)]
+    outputs = {key for key in led if held[key].output is not None}
+    return (closure(named, held) & held.keys()) | outputs
+
+
+def _largest(archive: Archive, one: PlannedAsset, files: FileChoice) -> int:
+    """The size of the largest file of a named output, where a choice asks for it."""
+    if one.asset.output is None or files.most_bytes is None:
+        return 0
+    return max((file.size_bytes for file in archive.asset_files(one.key)), default=0)
 
 
 def _outputs_left(
@@ -87,12 +112,25 @@ def _outputs_left(
                 yield PlannedAsset(asset=held[key], fate=AssetFate.OMITTED, reason=NAMED_OUTPUT)
 
 
-def _as_known(one: PlannedAsset, receipt: AssetReceipt | None) -> PlannedAsset:
-    """What became of it as long as the source's is what it was then."""
-    if one.fate is AssetFate.OMITTED or receipt is None or receipt.planned != digest_of_asset(one.asset):
-        return one
-    fate = _FATES.get(receipt.state)
-    return one if fate is None else replace(one, fate=fate, reason=receipt.detail or "")
+def _as_known(whole: PlannedAsset, chosen: PlannedAsset, receipt: AssetReceipt | None) -> PlannedAsset:
+    """What became of it as long as the source's is what it was then.
+
+    What an earlier call carried stays to be carried, though this one may leave out more.
+    """
+    if receipt is None or whole.fate is AssetFate.OMITTED:
+        return chosen
+    sent, fate = as_planned(whole.asset, receipt.planned), FATES.get(receipt.state)
+    if sent is None or fate in (None, AssetFate.CREATE):
+        return chosen
+    more = chosen.asset.owns_bytes and not sent.owns_bytes and chosen.fate is not AssetFate.OMITTED
+    refused = fate is AssetFate.OMITTED and chosen.fate is AssetFate.OMITTED
+    if more or refused or (receipt.detail in CHOSEN_REASONS and receipt.state is AssetState.REFUSED):
+        return chosen
+    carried = whole if sent.owns_bytes else replace(whole, files=0, bytes=0)
+    reason = receipt.detail or ""
+    if reason in ("", *BYTES_STAY) and fate in (AssetFate.THERE, AssetFate.ADOPT):
+        reason = chosen.reason if sent.owns_bytes == chosen.asset.owns_bytes else ""
+    return replace(carried, asset=sent, fate=fate, reason=reason)
 
 
 def led_to(archive: Archive, selection: Selection, held: dict[AssetKey, Asset]) -> frozenset[AssetKey]:
@@ -107,11 +145,11 @@ def led_to(archive: Archive, selection: Selection, held: dict[AssetKey, Asset]) 
 
 
 def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection, options: Carried) -> AssetPlan | None:
-    """The figures of a plan's assets; None where none are chosen."""
+    """The figures of a plan's assets; None where none are chosen. What cannot be had is told whatever is chosen."""
     choice, planned = options.assets, asset_plan(archive, ledger, selection, options)
-    if choice.none and not planned:
+    lacking = tuple((str(key), reason) for key, reason in archive.lacking_assets().items())
+    if choice.none and not planned and not lacking:
         return None
     told = summarized(planned, archive.outside_uses())
-    lacking = tuple((str(key), reason) for key, reason in archive.lacking_assets().items() if key.kind in choice.kinds)
     extracted = archive.asset_extraction() is not None
     return replace(told, omitted=(*told.omitted, *lacking), extracted=extracted)

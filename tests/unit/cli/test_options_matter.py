@@ -23,6 +23,8 @@ SAMPLES = {
     "--assets": "none",
     "--asset-types": "model",
     "--on-asset-conflict": "next",
+    "--asset-data": "all",
+    "--outputs": "reference",
     "--artifacts": "download",
     "--ids": "new",
     "--on-conflict": "skip",
@@ -35,11 +37,13 @@ SAMPLES = {
     "--type": "pipeline",
     "--created-after": "2024-01-01",
     "--created-before": "2024-01-01",
+    "--engine": "ray",
     "--source": "a/b/other",
     "--target": "a/b/another",
     "--mode": "synthetic",
 }
 """A value for each option that takes not any text or number."""
+FILES = {"--include-file", "--asset-list"}
 COMPANY = {
     "--seed": ["--expand-automl-trials", "--replay-automl-trial-sampling", "random"],
     "--replay-automl-max-trials": ["--expand-automl-trials"],
@@ -47,6 +51,8 @@ COMPANY = {
     "--replay-automl-trial-sampling": ["--expand-automl-trials"],
     "--strict-names": ["--include", "a"],
     "--price-per-hour": ["--dry-run"],
+    "--engine": ["--workers", "2"],
+    "--ray-address": ["--workers", "2", "--engine", "ray"],
 }
 """What an option goes with; without it, it is refused."""
 SOURCE, TARGET = ["--source", "a/b/source"], ["--target", "a/b/target"]
@@ -104,11 +110,11 @@ def cases() -> Iterator[object]:
 def test_each_option_changes_something_or_is_refused(line: list[str], parameter: Any, tmp_path: Path) -> None:
     option = parameter.opts[-1]
     (tmp_path / "ids.txt").write_text("r1\n")
-    value = [] if parameter.is_flag else [SAMPLES.get(option, "ids.txt" if option == "--include-file" else "7")]
+    value = [] if parameter.is_flag else [SAMPLES.get(option, "ids.txt" if option in FILES else "7")]
     if option == "--mode" and "--mode" in line:
         value = ["direct"]
     synthetic_line = "synthetic" in line
-    company = COMPANY.get(option, []) if synthetic_line or option not in ONLY_JOBS else []
+    company = COMPANY.get(option, []) if option not in (ONLY_DIRECT if synthetic_line else ONLY_JOBS) else []
 
     assert asked([*line, *company, option, *value]) != asked([*line, *company])
     if company or option in (ONLY_DIRECT if synthetic_line else ONLY_JOBS):
@@ -121,3 +127,19 @@ def test_no_file_is_chosen_where_none_is_carried(option: str) -> None:
     told = asked([*LINES["replay"], "--no-artifacts", option, *value])
     assert told.startswith(f"refused: {option}")
     assert "--no-artifacts contradict each other" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "beside"),
+    [
+        (["--asset", "a"], ["--assets", "all"]),
+        (["--asset-list", "ids.txt"], ["--assets", "none"]),
+        (["--asset-data", "all"], ["--assets", "none"]),
+        (["--max-asset-size", "7"], ["--assets", "none"]),
+        (["--outputs", "reference"], ["--no-artifacts"]),
+    ],
+)
+def test_what_chooses_assets_does_not_contradict_itself(typed: list[str], beside: list[str], tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("a\n")
+    told = asked([*LINES["migrate"], *typed, *beside])
+    assert told == f"refused: {' '.join(typed)} and {beside[0]} contradict each other: leave one of them out"
