@@ -41,6 +41,11 @@ class Assets:
         )
         self._knows_accounts = False
 
+    @property
+    def scope(self) -> Scope:
+        """The names under which documents mean this workspace."""
+        return self._scope
+
     def uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
         """The assets that a run and its job name, each way once."""
         found = list(uses(job.document if job else None, self._scope))

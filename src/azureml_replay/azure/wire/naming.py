@@ -224,6 +224,12 @@ def named_in(text: str, there: AssetKey, like: str) -> str | None:
     return render(found.having(**own, name=there.name, version=there.version))
 
 
+def located(key: AssetKey, scope: Scope) -> str:
+    """How run history names an asset of a workspace (pipe-details-completed.json)."""
+    where = f"azureml://locations/{scope.region}/workspaces/{scope.guid}"
+    return f"{where}/{SEGMENTS[key.kind]}/{key.name}/versions/{key.version}"
+
+
 def long_uri(place: Location, scope: Scope) -> str:
     """The URI of a place in a workspace's own storage, whole."""
     return (
