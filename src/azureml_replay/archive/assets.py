@@ -22,6 +22,7 @@ from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import loads, optional, pack, stored_of, stored_row, unpack
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.place import Place
 
 _COLUMNS = "kind, name, version, redacted, unknown, record"
 _FILE = "datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type"
@@ -52,6 +53,18 @@ class AssetContents(Documents):
         with self._transaction():
             row = (told.scope, kinds, str(now()))
             self._execute("insert or replace into asset_extraction (id, scope, kinds, at) values (1, ?, ?, ?)", row)
+
+    def put_asset_naming(self, workspace: Place, like: str) -> None:
+        """Keep how runs of a workspace name an asset, by a name of one that need not be there. Repeatable."""
+        if self.asset_naming(workspace) == like:
+            return
+        with self._transaction():
+            self._execute("insert or replace into asset_naming (place, text) values (?, ?)", (workspace.key, like))
+
+    def asset_naming(self, workspace: Place) -> str | None:
+        """A name of an asset as runs of a workspace have it; None where nobody asked the workspace."""
+        row = self._one("select text from asset_naming where place = ?", (workspace.key,))
+        return row and str(row[0])
 
     def put_uses(self, run: RunId, uses: Sequence[AssetUse]) -> None:
         """Replace what a run names. Repeatable."""

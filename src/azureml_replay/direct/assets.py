@@ -16,11 +16,13 @@ from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetStat
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.asset_files import NO_FILES, AssetFiles
 from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
+from azureml_replay.direct.asset_names import NameSender
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Json, RunId
-from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.planning.assets import PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import asset_plan
@@ -61,6 +63,8 @@ class AssetSender:
     looks: AssetLooks = field(init=False)
     by_key: dict[AssetKey, PlannedAsset] = field(init=False)
     found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
+    changed: set[AssetKey] = field(default_factory=set)
+    """Those of which something became: what runs say of them is due, until the caller says that it went."""
     to_archive: list[tuple[AssetLooked, Asset]] = field(default_factory=list)
     """What was made, as answered, and is archived in the source."""
 
@@ -77,6 +81,7 @@ class AssetSender:
         if not due:
             return
         await hold(self.target)
+        self.archive.put_asset_naming(self.ledger.target, self.target.asset_naming)
         self.progress.expect("assets sent", len(due))
         self.found = await self.looks.at(due, self.width)
         if self.looks.conflicts and self.on_conflict is AssetConflict.FAIL:
@@ -114,6 +119,15 @@ class AssetSender:
         """Send models, then archive what is archived in the source."""
         await self._send([one for one in self.planned if _after_runs(one)])
         await for_each(self.to_archive, self._archive_one, min(self.width, NAMES_AT_ONCE))
+        if self.planned:
+            await self._send_names()
+
+    async def _send_names(self) -> None:
+        names = NameSender(self.archive, self.ledger, self.target)
+        await names.send((one.asset for one in self.planned), self.receipts.values())
+        self.sent = replace(self.sent, names=names.count)
+        for key, why, remedy in names.failed:
+            self._fail(key, why, remedy)
 
     async def _send(self, planned: Iterable[PlannedAsset]) -> None:
         """Names side by side, but components, which refer to each other, one by one in their order."""
@@ -289,6 +303,7 @@ class AssetSender:
     def _put(self, receipt: AssetReceipt) -> None:
         self.ledger.put_asset_receipt(receipt)
         self.receipts[receipt.key] = receipt
+        self.changed.add(receipt.key)
 
     def _refuse(self, one: AssetLooked, words: str) -> None:
         self._note(one, AssetState.REFUSED, detail=words)

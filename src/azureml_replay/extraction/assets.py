@@ -12,6 +12,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.assets import AssetExtraction
 from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.model import RunDetails, RunId
+from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import AssetChoice, AssetName, AssetScope, wants_bytes
 from azureml_replay.progress import Progress
 from azureml_replay.workers import for_each
@@ -38,6 +39,8 @@ class AssetBringer:
     brought: set[AssetKey] = field(default_factory=set)
     older: bool = field(init=False)
     """True where runs were extracted by a version that did not look at what they name."""
+    _containers: set[AssetKey] = field(default_factory=set)
+    """Names, without a version, of which a list told what their versions share."""
     _named: list[Asset] = field(default_factory=list)
     """Those that were chosen by name."""
 
@@ -88,6 +91,7 @@ class AssetBringer:
         elif AssetKind.MODEL in self._kinds():
             await self._bring_kind(AssetKind.MODEL, self._wanted_runs(), width)
         await self._bring_named(width)
+        await for_each(self._names(), self._bring_name, min(width, NAMES_AT_ONCE))
         await for_each(self._with_files(), self._list_files, width)
         self.archive.put_asset_extraction(AssetExtraction(self.choice.scope.value, self.choice.kinds))
 
@@ -118,6 +122,7 @@ class AssetBringer:
                 found += [a for a in page if made_by is None or a.key in named or self._is_of(a, made_by)]
             if found:
                 self.archive.put_asset_container(container)
+                self._containers.add(container.key)
                 self._keep(found)
 
         async def names() -> list[AssetContainer]:
@@ -160,6 +165,20 @@ class AssetBringer:
         self.archive.put_assets(assets)
         self.brought.update(asset.key for asset in assets)
         self.progress.done("assets extracted", len(assets))
+
+    def _names(self) -> list[AssetKey]:
+        """Names of what was brought, whose container no list gave."""
+        brought = [asset for key in self.brought if (asset := self.archive.asset(key))]
+        return [key for key in names_of(brought) if key not in self._containers]
+
+    async def _bring_name(self, key: AssetKey) -> None:
+        try:
+            container = await self._asking().asset_container(key.kind, key.name)
+        except ServiceError as error:
+            self._fail(key, error)
+            return
+        if container is not None:
+            self.archive.put_asset_container(container)
 
     def _with_files(self) -> list[Asset]:
         """Assets whose bytes are to be carried with them: those in a run's own container are files of that run."""

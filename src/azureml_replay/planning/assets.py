@@ -9,6 +9,7 @@ from enum import Enum
 from azureml_replay.model import Json
 from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.lineage import PROPERTY, decoded, encode
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.version import __version__
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind, digest_of, in_order
 from azureml_replay.workspace.place import Place
@@ -90,19 +91,6 @@ BYTES_STAY = frozenset({NOT_LISTED, TOO_LARGE, REFERENCE_ONLY})
 """Why data is there as a reference alone."""
 NO_FILES = "left out (--no-artifacts)"
 NOT_EXTRACTED = "assets were not extracted: extract again"
-
-
-class AssetFate(Enum):
-    """What a plan says of an asset."""
-
-    CREATE = "create"
-    ADOPT = "adopt"
-    """The target has an equal one."""
-    THERE = "there"
-    """This archive made it."""
-    CONFLICT = "conflict"
-    """The target has another thing under its name: known once a replay has looked."""
-    OMITTED = "omitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

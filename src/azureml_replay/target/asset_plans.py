@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.asset_receipts import FATES, AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
 from azureml_replay.planning.assets import (
@@ -16,7 +16,6 @@ from azureml_replay.planning.assets import (
     NO_FILES,
     TOO_LARGE,
     AssetChoice,
-    AssetFate,
     AssetPlan,
     AssetScope,
     PlannedAsset,
@@ -29,6 +28,7 @@ from azureml_replay.planning.assets import (
 from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.planning.plan import planned_units
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind
 
@@ -48,14 +48,6 @@ class Carried(Protocol):
     def files(self) -> FileChoice:
         """Named outputs of runs are files of theirs."""
         ...
-
-
-_FATES = {
-    AssetState.SENT: AssetFate.THERE,
-    AssetState.ADOPTED: AssetFate.ADOPT,
-    AssetState.LEFT: AssetFate.CONFLICT,
-    AssetState.REFUSED: AssetFate.OMITTED,
-}
 
 
 def asset_plan(
@@ -127,8 +119,8 @@ def _as_known(whole: PlannedAsset, chosen: PlannedAsset, receipt: AssetReceipt |
     """
     if receipt is None or whole.fate is AssetFate.OMITTED:
         return chosen
-    sent, fate = as_planned(whole.asset, receipt.planned), _FATES.get(receipt.state)
-    if sent is None or fate is None:
+    sent, fate = as_planned(whole.asset, receipt.planned), FATES.get(receipt.state)
+    if sent is None or fate in (None, AssetFate.CREATE):
         return chosen
     more = chosen.asset.owns_bytes and not sent.owns_bytes and chosen.fate is not AssetFate.OMITTED
     refused = fate is AssetFate.OMITTED and chosen.fate is AssetFate.OMITTED
