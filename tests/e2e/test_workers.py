@@ -69,6 +69,7 @@ def test_every_oddity_comes_as_by_one_process(calm: Sandbox, azure_env: dict[str
     """
     source, one, two = (calm.add_workspace() for _ in range(3))
     sample(calm.folder, source.workspace_name, Wanted(runs=30, experiments=2), hostile=True)
+    calm.reset_requests()
     alone, crew = tmp_path / "alone", tmp_path / "crew"
     told = carried(source, one, alone)
     by_one = routes(calm)
