@@ -10,7 +10,7 @@ from azureml_replay.azure.place import names_of, resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
-from azureml_replay.azure.wire.naming import SEGMENTS, Scope, name_in_runs, uses
+from azureml_replay.azure.wire.naming import SEGMENTS, Scope, definition_uses, name_in_runs, uses
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound, Rejected
@@ -51,6 +51,7 @@ class Assets:
     def uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
         """The assets that a run and its job name, each way once."""
         found = list(uses(job.document if job else None, self._scope))
+        found += definition_uses(details.definition, self._scope)
         for side, named in (("inputs", details.run.inputs), ("outputs", details.run.outputs)):
             for name, one in named.items():
                 found += uses({"uri": one.asset_id}, self._scope, f"{side}.{name}")
