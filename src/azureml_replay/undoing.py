@@ -10,7 +10,7 @@ be gone, the wire comes after.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -20,7 +20,6 @@ from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import ExperimentItem, FileItem, JobItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, STATUS, editable
 from azureml_replay.deleting import (
     Deleting,
@@ -33,8 +32,9 @@ from azureml_replay.deleting import (
 )
 from azureml_replay.direct.asset_undo import take_back_assets, undoable_assets
 from azureml_replay.errors import ServiceError, UserError, noted
+from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.of_run import RunFiles
-from azureml_replay.model import Experiment, Run, RunId
+from azureml_replay.model import Experiment, Run, RunId, StoredFile
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, taken_back
 from azureml_replay.planning.plan import plan_run
@@ -242,26 +242,39 @@ class _Undoing:
         attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
         paths, again = [], self._sent_again(run)
         for path in asked:
-            sent, found = self.ledger.sent_file(run, path), stored.get(path)
+            found = stored.get(path)
             if path in attached:
                 self.left.append((run, f"file {path} is registered where it lies: its entry stays with the hidden run"))
             elif found is not None and path not in again:
                 self.left.append((run, f"file {path} stays: {LAST_COPY}"))
                 self.last_copies += 1
-            elif sent is None or found is None or alike(sent, found):
+            elif found is None or await self._is_as_sent(run, path, found, again[path]):
                 paths.append(path)
             else:
                 self.left.append((run, f"file {path} was changed in the target since"))
         return paths
 
-    def _sent_again(self, run: RunId) -> Set[str]:
-        """Paths of the files that a replay can bring: the source or the archive has them, or we make them."""
+    async def _is_as_sent(self, run: RunId, path: str, there: StoredFile, planned: StoredFile | None) -> bool:
+        """Also of a file that was sent by halves, or by a version that kept no values; of ours there is none else."""
+        sent = self.ledger.sent_file(run, path)
+        known = [one for one in (sent, planned) if one is not None]
+        for one in known:
+            if await AsSent(self.ledger, self.target).is_so(run, path, there, one):
+                return True
+        return not known
+
+    def _sent_again(self, run: RunId) -> Mapping[str, StoredFile | None]:
+        """Path -> the file, of those that a replay can bring: as source or archive have it; None where we make it."""
         step = plan_run(self.archive, run, self.profile, root=self.archive.unit_of(run) or run, depth=0)
         if step is None:
-            return frozenset()
+            return {}
         planned = step.planned_files(self.archive)
-        had = {one.path for one in planned if one.made or (one.artifact and one.artifact.stored)}
-        return had | step.made_by_others()
+        again: dict[str, StoredFile | None] = dict.fromkeys(step.made_by_others())
+        for one in planned:
+            stored = one.artifact.stored if one.artifact else None
+            if one.made or stored:
+                again[one.path] = self.archive.described(stored) if stored else None
+        return again
 
     async def _attached(self, there: Run) -> frozenset[str]:
         """Paths whose entries lead to other datastores: removing one for good would remove the source's own bytes."""

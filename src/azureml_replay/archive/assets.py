@@ -137,6 +137,15 @@ class AssetContents(Documents):
         sql = f"select {_FILE} from asset_file where kind = ? and name = ? and version = ? order by 1, 2"  # noqa: S608
         return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql, _cells(key))]
 
+    def lacking_asset_files(self) -> list[StoredFile]:
+        """Files of assets whose bytes the archive lacks, each once."""
+        sql = (
+            f"select distinct {_FILE} from asset_file f where not exists (select 1 from content c "  # noqa: S608
+            "where c.datastore = f.datastore and c.path = f.path and c.etag = ifnull(f.etag, '') "
+            "and c.sha256 is not null) order by 1, 2"
+        )
+        return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql)]
+
     def asset_totals(self) -> dict[AssetKey, tuple[int, int]]:
         """Asset -> number of its files and their bytes, of those with any."""
         sql = "select kind, name, version, count(*), sum(size_bytes) from asset_file group by kind, name, version"

@@ -34,6 +34,8 @@ class Assets:
         """Asks nothing yet."""
         self._sender, self._data = files.storage.sender, Service("data", arm.scope)
         self._output_url = f"{places.api}/data/v1.0{quote(resource_id(ref))}/dataversion/createUnregisteredOutput"
+        self._registry = Service("modelregistry", arm.scope)
+        self._models_url = f"{places.api}/modelregistry/v1.0{quote(resource_id(ref))}/models"
         subscription, group, workspace = names_of(ref)
         self._arm, self._storage, self._index, self._files = arm, files.storage, files.artifacts, files
         self._scope = Scope(
@@ -102,6 +104,19 @@ class Assets:
         name = there["name"] if there and there["name"] else key.name
         made = await self._read(answer, AssetKey(key.kind, name, str(answer.get("name"))))
         return await self.find(made.key) or made if made.hidden else made
+
+    async def put_linked(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:
+        """Make a model by the registry's own route, which takes its run; as it is there then.
+
+        Only versions that are numbers go so. Raises Rejected where the version is there.
+        """
+        key = names.get(model.key, model.key)
+        body = encode_assets.registered_body(replace(model, key=key), self._scope)
+        await self._sender.send(self._registry, "POST", self._models_url, json=body, repeatable=False)
+        found = await self.find(key)
+        if found is None:
+            raise Rejected(f"{key} was registered, and is not there")
+        return found
 
     async def _put_output(self, asset: Asset, run: RunId) -> Asset:
         """Data of a named output is made under a name of the run's: the same one where the run's id is."""
