@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.mlflow.not_ours import KEPT, not_ours_in
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import answers, ask, encode
 from azureml_replay.mlflow.wire.ours import HIDDEN_TAG
@@ -71,8 +72,13 @@ class Experiments:
             return self._ids[name] if there is not None else await self._create(Experiment(id="", name=name))
 
     async def put(self, experiment: Experiment) -> None:
-        """Write description and tags, then whether it is archived. Repeatable."""
+        """Write description and tags, then whether it is archived. Repeatable.
+
+        Raises Rejected, before anything is written, where it is to be deleted and holds what is not ours.
+        """
         there = await self.found(experiment.name)
+        if there is not None and experiment.archived is not None and there.archived is None:
+            await self._check_ours(there)
         if there is None:
             await self._create(replace(experiment, archived=None))
         else:
@@ -88,6 +94,10 @@ class Experiments:
         except Rejected as error:
             if error.code != EXISTS:
                 raise
+
+    async def _check_ours(self, there: Experiment) -> None:
+        if what := await not_ours_in(self._rest, there):
+            raise Rejected(KEPT.format(what=what), status=400)
 
     async def _update(self, there: Experiment, wanted: Experiment) -> None:
         held = encode.experiment_tags(there)

@@ -79,7 +79,12 @@ class Putting:
         if place is None:
             return Refused(NOT_SERVED, 503)
         sending = _Bytes(file)
-        await self._rest.put_file(place, sending)
+        try:
+            await self._rest.put_file(place, sending)
+        except ServiceError as error:
+            if sending.broke is not None:  # not the server's fault: a file that changed is begun anew
+                raise sending.broke from error
+            raise
         if isinstance(file, CopyFile):
             file.on_written(FileWritten(md5=sending.md5()))
         return None
@@ -119,6 +124,8 @@ class _Bytes:
     file: PutFile
     digest: hashlib._Hash = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
     """Of what the last attempt has sent so far."""
+    broke: Rejected | None = None
+    """Why the other workspace gives no more of it: to the server it looks like a connection that broke."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces()
@@ -134,10 +141,16 @@ class _Bytes:
             for piece in file.pieces(PIECE_BYTES):
                 yield piece
         else:
+            if self.broke is not None:
+                raise self.broke
             self.digest = hashlib.md5(usedforsecurity=False)
-            async for piece in _read(file):
-                self.digest.update(piece)
-                yield piece
+            try:
+                async for piece in _read(file):
+                    self.digest.update(piece)
+                    yield piece
+            except Rejected as error:
+                self.broke = error
+                raise
 
     def md5(self) -> bytes:
         """Of what was sent, once it was, of a file that comes from another workspace."""
