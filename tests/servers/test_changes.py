@@ -24,7 +24,7 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import Document
 from e2e.tampering import HOME, Held, change, fill, in_home, in_run, row
 from mlflow_servers import MlflowServer
-from servers.moving import Sent, bindings, findings, kept, named, omissions, prefix_of, sent_now, taken_back
+from servers.moving import Sent, bindings, copied, findings, kept, named, omissions, prefix_of, sent_now, taken_back
 from servers.seen import SeenRun, look
 
 PRESSING = ("missing", "warning")
@@ -204,6 +204,31 @@ def test_what_others_have_there_is_neither_deleted_nor_brought_back(
         *("deleted", "deleted", "active")
     ]
     assert ("child", "hidden", Fate.EDITED.value) in sides.told()
+
+
+def test_no_run_is_made_twice_where_its_experiment_has_another_name(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """Another archive of the source finds them by their tags; the same source under another prefix is none of its."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    asyncio.run(kept(source, sides.folder))
+    other, beside = (copied(sides.folder, tmp_path / name) for name in ("other", "beside"))
+    sides.send()
+    named_so = prefix_of(sides.target)
+    sides.client.rename_experiment(sides.home(), f"vision team / {HOME}")
+
+    again = sent_now(other, sides.target)
+
+    assert (again.replayed.failed, again.replayed.points) == ((), 0)
+    assert bindings(other, sides.target) == bindings(sides.folder, sides.target)
+    assert ("root", "experiment", "differs") in {(one.run, one.what, one.kind) for one in findings(other, sides.target)}
+    (tmp_path / "beside.d").mkdir()
+    apart = named(mlflow_server, tmp_path / "beside.d")
+    assert prefix_of(apart) != named_so
+    sent_now(beside, apart)
+    assert not set(bindings(beside, apart).values()) & set(bindings(other, sides.target).values())
 
 
 def test_an_experiment_with_more_than_runs_stays(
