@@ -19,6 +19,7 @@ from azureml_replay.model import Location
 from azureml_replay.planning.assets import NO_ASSETS, NO_FILES
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.history import NAMED_OUTPUT
+from azureml_replay.report_page.assets import AssetBook
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.detail import Details
 from azureml_replay.report_page.file_tables import FileTables
@@ -61,10 +62,9 @@ def test_each_named_output_is_an_omission_of_its_own(
         status = library.status(archive)
         (target,) = archive.targets()
         reported = [Known.of(archive, ledger).reasons[NAMED_OUTPUT] for ledger in (None, archive.ledger(target))]
+        nothing = (frozenset[str](), {}, Pictures(archive, 0), FileTables(archive, 0), {})
         shown = [
-            Details(archive, ledger, frozenset(), {}, Pictures(archive, 0), FileTables(archive, 0), {}).of(
-                lone, Numbers()
-            )
+            Details(archive, ledger, *nothing, AssetBook.of(archive, ledger, {})).of(lone, Numbers())
             for ledger in (None, archive.ledger(target))
         ]
     assert {f"output {name}, workspaceblobstore: azureml/{lone}/{name}/" for name in ("model", "data")} <= set(whats)

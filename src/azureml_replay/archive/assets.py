@@ -167,15 +167,19 @@ class AssetContents(Documents):
         sql = f"select {_FILE} from asset_file where kind = ? and name = ? and version = ? order by 1, 2"  # noqa: S608
         return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql, _cells(key))]
 
+    def lacking_asset_files(self) -> list[StoredFile]:
+        """Files of assets whose bytes the archive lacks, each once."""
+        sql = (
+            f"select distinct {_FILE} from asset_file f where not exists (select 1 from content c "  # noqa: S608
+            "where c.datastore = f.datastore and c.path = f.path and c.etag = ifnull(f.etag, '') "
+            "and c.sha256 is not null) order by 1, 2"
+        )
+        return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql)]
+
     def is_asset_file(self, place: Location) -> bool:
         """True where an asset has a file there."""
         sql = "select 1 from asset_file where datastore = ? and path = ? limit 1"
         return self._one(sql, (place.datastore, place.path)) is not None
-
-    @property
-    def has_asset_files(self) -> bool:
-        """True where any asset has files of its own."""
-        return self._one("select 1 from asset_file limit 1") is not None
 
     def asset_listings(self) -> dict[AssetKey, AssetListing]:
         """Asset -> its files in figures, of those with any."""

@@ -8,6 +8,7 @@ was written last. What is archived is archived once all of it is there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -47,6 +48,8 @@ AFTER_RUNS = frozenset({AssetKind.MODEL})
 """Kinds whose bytes usually are files of runs."""
 CONTRADICTS = 409
 """The status with which what is there already is kept."""
+LINKS = "model links"
+"""The probe of doctor that tells whether a target keeps the run of a model."""
 COPIED = "the target keeps a copy of its bytes at another place"
 OTHERWISE = "the target answered with success, and keeps another content than it was sent"
 
@@ -73,12 +76,15 @@ class AssetSender:
     found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
     changed: set[AssetKey] = field(default_factory=set)
     """Those of which something became: what runs say of them is due, until the caller says that it went."""
+    loses_links: bool = field(init=False)
+    """True once the target was seen to lose the run of a model."""
     to_archive: list[tuple[AssetLooked, Asset]] = field(default_factory=list)
     """What was made, as answered, and is archived in the source."""
 
     def __post_init__(self) -> None:
         self.by_key = {one.key: one for one in self.planned}
         self.receipts = self.ledger.asset_receipts()
+        self.loses_links = self._was_seen_to_lose_links()
         source = self.archive.source
         self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.ledger.asset_names())
 
@@ -243,7 +249,22 @@ class AssetSender:
             return await self.target.put_asset(replace(edited, run=edited.run or self._run_there(one.asset)), {})
         signed = signed_asset(one.asset, self.archive.source)
         wanted = replace(signed, run=self._run_there(one.asset), archived=False)
+        if wanted.run is not None and one.there.version.isdecimal() and self.loses_links:
+            with suppress(Rejected):
+                return await self.target.put_linked_model(wanted, self._names(one))
         return await self.target.put_asset(wanted, self._names(one))
+
+    def _was_seen_to_lose_links(self) -> bool:
+        """True where the target lost the run of a model: by what it answered before, or by what doctor saw."""
+        if any(one.detail == UNLINKED.format(self._run_of(key)) for key, one in self.receipts.items()):
+            return True
+        rows = self.archive.examination(self.ledger.target, "target")
+        told = (row for row in rows if isinstance(row, Mapping)) if isinstance(rows, list) else ()
+        return any(row.get("probe") == LINKS and row.get("outcome") == "warning" for row in told)
+
+    def _run_of(self, key: AssetKey) -> RunId | None:
+        planned = self.by_key.get(key)
+        return planned.asset.run if planned else None
 
     def _believe(self, one: AssetLooked, answer: Asset) -> None:
         """What was answered is what is there."""
@@ -269,6 +290,7 @@ class AssetSender:
         if run is None:
             return RUN_ABSENT.format(one.asset.run)
         if answer.run != run:
+            self.loses_links = True
             return UNLINKED.format(one.asset.run)
         return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
 
