@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
-from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState, topic_of
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState, owner_of, topic_of
 from azureml_replay.archive.evidence import Aspect, Looked
 from azureml_replay.comparison.asset_names import compare_names
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import Finding, Json, Omission
+from azureml_replay.model import Editable, Finding, Json, Omission
 from azureml_replay.planning.asset_names import digest_of_name
 from azureml_replay.planning.assets import UNLINKED
 from azureml_replay.planning.lineage import PROPERTY
@@ -19,6 +20,7 @@ from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import ExpectedAsset, expected_assets, expected_names
 from azureml_replay.verification.asset_files import NOBODY, AssetFileCheck
+from azureml_replay.verification.edits import Sides, proven
 from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of, with_names
@@ -28,6 +30,7 @@ from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 AT_ONCE = 8
+_EDITED = (Fate.EDITED.value, Fate.CONFLICT.value)
 OF_SERVICE = tuple(f"property {name}" for name in ("azureml", "mlflow", "_", "flavors", "model_json"))
 """How the names of properties begin that a service adds by itself, whenever it likes."""
 
@@ -39,6 +42,8 @@ class AssetLook:
     one: ExpectedAsset
     outcomes: dict[Aspect, Looked]
     omissions: Sequence[Omission] = ()
+    sides: Sides | None = None
+    """Its values, by what findings call them; None where it was not there."""
 
 
 @dataclass(slots=True)
@@ -70,6 +75,7 @@ class AssetProof:
             fields = looks[key].outcomes[Aspect.FIELDS]
             looks[key].outcomes[Aspect.FIELDS] = replace(fields, findings=[*fields.findings, finding])
         for one in looks.values():
+            self._put_edits(one)
             self.proof.record_asset(topic_of(one.one.key), one.one.content, one.outcomes, one.omissions)
         await self._look_at_names(expected_names(expected))
 
@@ -92,6 +98,14 @@ class AssetProof:
             fields = {Aspect.FIELDS: Looked(list(findings))}
             self.proof.record_asset(topic_of(key), digest_of_name(container), fields, ())
 
+    def _put_edits(self, look: AssetLook) -> None:
+        """Since when what somebody changed is there: before what was known of it goes."""
+        key, ledger = look.one.key, self.proof.ledger
+        edited = {one.what for one in look.outcomes[Aspect.FIELDS].findings if one.kind in _EDITED}
+        sides = {Aspect.FIELDS: look.sides} if look.sides and edited else {}
+        known = proven(ledger, owner_of(key), sides, topic_of(key)) if sides else {}
+        ledger.put_edits(owner_of(key), [one for what, one in known.items() if what in edited])
+
     async def _compare(self, one: ExpectedAsset) -> AssetLook:
         asset, receipt = one.planned.asset, one.receipt
         place = receipt.there if receipt else asset.key
@@ -104,7 +118,8 @@ class AssetProof:
         self.there[asset.key] = found
         findings = [*self._contents(asset, found, receipt), *self._fields(one, found)]
         checked = await self.files.check(asset, found)
-        return AssetLook(one, {Aspect.FIELDS: Looked(findings), **checked.outcomes}, checked.omissions)
+        sides = _sides(one, found)
+        return AssetLook(one, {Aspect.FIELDS: Looked(findings), **checked.outcomes}, checked.omissions, sides)
 
     def _contents(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> Iterator[Finding]:
         """What never changes of it. A service may keep a copy of a model's bytes at another place, as it answered."""
@@ -159,6 +174,15 @@ async def verify_assets(
     supply = Supply(proof.archive, source)
     files = AssetFileCheck(proof.archive, proof.ledger, target, assets, supply, proof.deep)
     await AssetProof(proof, assets, files, progress, proof.ledger.asset_names()).look(selection, width)
+
+
+def _sides(one: ExpectedAsset, found: Asset) -> Sides:
+    sent = one.receipt.fields if one.receipt else {}
+    told = (
+        {f"{one.key}: {name}": value for name, value in of.items()}
+        for of in (sent, one.planned.asset.fields, found.fields)
+    )
+    return Sides(*(cast("Editable", side) for side in told))
 
 
 def _is_added(name: str, mine: Json, sent: Mapping[str, Json] | None) -> bool:
