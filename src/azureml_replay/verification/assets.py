@@ -75,7 +75,7 @@ class AssetProof:
             fields = looks[key].outcomes[Aspect.FIELDS]
             looks[key].outcomes[Aspect.FIELDS] = replace(fields, findings=[*fields.findings, finding])
         for one in looks.values():
-            self._put_edits(one)
+            self._put_edits(one.one.key, one.outcomes[Aspect.FIELDS].findings, one.sides)
             self.proof.record_asset(topic_of(one.one.key), one.one.content, one.outcomes, one.omissions)
         await self._look_at_names(expected_names(expected))
 
@@ -94,16 +94,17 @@ class AssetProof:
             container = self.proof.archive.asset_container(key.kind, key.name)
             found, receipt = there.get((key.kind, key.name)), receipts.get(key)
             sent = receipt.fields if receipt else {}
-            findings = compare_names(key, container, held.get((found.kind, found.name)), sent) if found else ()
-            fields = {Aspect.FIELDS: Looked(list(findings))}
+            name = held.get((found.kind, found.name)) if found else None
+            findings = list(compare_names(key, container, name, sent)) if found else []
+            sides = _sides(key, sent, container.fields if container else {}, name.fields) if name else None
+            self._put_edits(key, findings, sides)
+            fields = {Aspect.FIELDS: Looked(findings)}
             self.proof.record_asset(topic_of(key), digest_of_name(container), fields, ())
 
-    def _put_edits(self, look: AssetLook) -> None:
+    def _put_edits(self, key: AssetKey, findings: Iterable[Finding], sides: Sides | None) -> None:
         """Since when what somebody changed is there: before what was known of it goes."""
-        key, ledger = look.one.key, self.proof.ledger
-        edited = {one.what for one in look.outcomes[Aspect.FIELDS].findings if one.kind in _EDITED}
-        sides = {Aspect.FIELDS: look.sides} if look.sides and edited else {}
-        known = proven(ledger, owner_of(key), sides, topic_of(key)) if sides else {}
+        ledger, edited = self.proof.ledger, {one.what for one in findings if one.kind in _EDITED}
+        known = proven(ledger, owner_of(key), {Aspect.FIELDS: sides}, topic_of(key)) if sides and edited else {}
         ledger.put_edits(owner_of(key), [one for what, one in known.items() if what in edited])
 
     async def _compare(self, one: ExpectedAsset) -> AssetLook:
@@ -118,7 +119,7 @@ class AssetProof:
         self.there[asset.key] = found
         findings = [*self._contents(asset, found, receipt), *self._fields(one, found)]
         checked = await self.files.check(asset, found)
-        sides = _sides(one, found)
+        sides = _sides(asset.key, receipt.fields if receipt else {}, asset.fields, found.fields)
         return AssetLook(one, {Aspect.FIELDS: Looked(findings), **checked.outcomes}, checked.omissions, sides)
 
     def _contents(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> Iterator[Finding]:
@@ -176,12 +177,9 @@ async def verify_assets(
     await AssetProof(proof, assets, files, progress, proof.ledger.asset_names()).look(selection, width)
 
 
-def _sides(one: ExpectedAsset, found: Asset) -> Sides:
-    sent = one.receipt.fields if one.receipt else {}
-    told = (
-        {f"{one.key}: {name}": value for name, value in of.items()}
-        for of in (sent, one.planned.asset.fields, found.fields)
-    )
+def _sides(key: AssetKey, *sides: Mapping[str, Json]) -> Sides:
+    """By what findings call the values: as they were sent, as the archive has them, as the target has them."""
+    told = ({f"{key}: {name}": value for name, value in side.items()} for side in sides)
     return Sides(*(cast("Editable", side) for side in told))
 
 
