@@ -22,7 +22,7 @@ from azureml_replay.cli.undo import lines
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.target.diagnosis.sheet import Outcome
 from azureml_replay.target.undone import Undone
-from azureml_replay.undoing import undo
+from azureml_replay.undoing import HIDDEN_BY_HAND, undo
 from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.histories import small
@@ -267,6 +267,10 @@ def test_a_job_that_replayed_is_archived_and_shown_again(
     asyncio.run(replayed(small_history, workspace, tmp_path / "archive"))
     before = look(workspace)
     (job,) = before.jobs
+    change(calm, workspace, in_run(lambda _: {"hidden": True}, job))
+    by_hand = asyncio.run(undone(workspace, tmp_path / "archive"))
+    assert (by_hand.jobs, [why for _, why in by_hand.left]) == (0, [f"job {job} of the target {HIDDEN_BY_HAND}"])
+    change(calm, workspace, in_run(lambda _: {"hidden": False}, job))
 
     done = [asyncio.run(undone(workspace, tmp_path / "archive")) for _ in range(2)]
 

@@ -140,8 +140,7 @@ TABLES = (
     ),
     SummedTable(
         "asset_receipt",
-        "kind, name, version, state, there_name, there_version, planned, answered, fields{}, detail, at, looked, "
-        "found{}",
+        "kind, name, version, state, there_name, there_version, planned, answered, fields{}, detail, at",
         whose=_OF_ASSET,
         owner="@target",
     ),

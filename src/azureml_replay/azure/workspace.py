@@ -386,6 +386,10 @@ class AzureWorkspace:
         """How runs of the workspace name an asset."""
         return self._assets.naming
 
+    async def put_linked_model(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:
+        """Make a model of a run by a route that keeps the run; as answered."""
+        return await self._assets.put_linked(model, names)
+
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's."""
         await self._assets.put_file(place, file)

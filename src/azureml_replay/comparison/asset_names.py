@@ -8,6 +8,9 @@ from azureml_replay.comparison.three_way import Fate
 from azureml_replay.model import Finding, Json, RunId
 from azureml_replay.workspace.asset import AssetContainer, AssetKey
 
+ARCHIVED = "archived"
+"""Of a name as a whole: it hides all versions, whoever did it."""
+
 
 def compare_names(
     key: AssetKey, container: AssetContainer | None, there: AssetContainer | None, sent: Mapping[str, Json]
@@ -17,7 +20,7 @@ def compare_names(
         yield Finding(RunId(""), str(key), "absent", key.name, "")
         return
     wanted, held = container.fields if container else {}, there.fields
-    for name in sorted({*wanted, *sent}):
+    for name in sorted({*wanted, *sent, *held.keys() & {ARCHIVED}}):
         mine, theirs = wanted.get(name), held.get(name)
         if mine != theirs:
             kind = Fate.EDITED.value if theirs != sent.get(name) else "differs"

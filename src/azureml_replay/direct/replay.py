@@ -123,7 +123,8 @@ async def _replay(
     naming = steps_naming(archive, assets.changed, selection, options.files, profile)
     await replaying.send_all(naming, replaying.not_asked)
     done = replaying.result() if sent is None else sent.replayed.and_of(replaying.result())
-    return replace(done, assets=assets.sent)
+    remedies = {*done.remedies, *remedy_lines(assets.remedies)}
+    return replace(done, assets=assets.sent, remedies=tuple(sorted(remedies)))
 
 
 async def send_part(

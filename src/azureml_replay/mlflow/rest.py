@@ -12,6 +12,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.mlflow.config import Login, ServerConfig
 from azureml_replay.mlflow.place import address_of, workspace_of
 from azureml_replay.mlflow.wire import ask, decode
+from azureml_replay.mlflow.wire.ask import InExperiment
 from azureml_replay.mlflow.wire.decode import ListedFile, ListedRun
 from azureml_replay.model import Experiment, Row, RunId
 from azureml_replay.sending.sender import Answer, BytesToSend, Sender, Service
@@ -128,6 +129,15 @@ class Rest:
                     found.setdefault(one["experiment_id"], []).append(one)
                 if not (token := _next(following, token, "traces")) or sum(map(len, found.values())) >= most:
                     break
+        return found
+
+    async def listed(self, way: InExperiment, experiment: str) -> Sequence[Any]:
+        """What an experiment holds of a kind, the first page. Raises Rejected where the server knows no such thing."""
+        if way.is_search:
+            answer = await self.send("POST", way.path, json=ask.in_experiment(experiment))
+        else:
+            answer = await self.send("GET", way.path, {"experiment_id": experiment})
+        found: Sequence[Any] = (answer.json() or {}).get(way.key) or ()
         return found
 
     async def logged_model(self, model: str) -> Mapping[str, Any] | None:

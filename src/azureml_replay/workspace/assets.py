@@ -66,6 +66,13 @@ class AssetTarget(AssetSource, Protocol):
         """How runs here name an asset, at the example of one: only its name and version change."""
         ...
 
+    async def put_linked_model(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:
+        """Make a model of a run, by a way that keeps the run where `put_asset` loses it; as answered.
+
+        Raises Rejected where there is no such way for it, or the version is there: then `put_asset` makes it.
+        """
+        ...
+
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's. Repeatable: a place holds what was put last."""
         ...

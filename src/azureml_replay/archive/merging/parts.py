@@ -49,15 +49,8 @@ _LEDGER = {
 }
 """The same of a target's."""
 _WHOLE = (
-    "experiment",
-    "asset",
-    "asset_container",
-    "asset_lack",
-    "asset_extraction",
-    "code",
-    "examination",
-    "studio",
-    "asset_naming",
+    *("experiment", "asset", "asset_container", "asset_lack", "asset_extraction", "asset_naming"),
+    *("code", "examination", "studio"),
 )
 _WHOLE_OF_TARGET = ("look", "binding", "asset_receipt")
 _CHANGED = {

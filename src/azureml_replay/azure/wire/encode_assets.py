@@ -72,6 +72,22 @@ def _placed(asset: Asset, body: Mapping[str, Any], scope: Scope, web: str | None
     return {URI_OF[asset.key.kind]: long_uri(place, scope)} if asset.key.kind in URI_OF else {}
 
 
+def registered_body(model: Asset, scope: Scope) -> dict[str, Any]:
+    """The body that makes a model by the registry's own route, as azure-ai-ml's interface has it (model_dataplane)."""
+    body = {
+        "name": model.key.name,
+        "version": model.key.version,
+        "runId": model.run,
+        "url": long_uri(model.place, scope) if model.place else None,
+        "modelType": mapping(model.content).get("type"),
+        "kvTags": dict(model.tags),
+        "properties": dict(model.properties),
+        "description": model.description,
+        "stage": model.stage,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
 def version_path(key: AssetKey, segment: str) -> str:
     """The path of a version below its workspace."""
     return f"{name_path(segment, key.name)}/versions/{quote(key.version, safe='')}"

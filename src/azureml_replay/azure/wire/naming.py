@@ -116,6 +116,19 @@ def uses(document: Json, scope: Scope, where: str = "") -> Iterator[AssetUse]:
             yield use
 
 
+def definition_uses(definition: Json, scope: Scope) -> Iterator[AssetUse]:
+    """The environment that a run's own definition names (pipe-child-run-download): a step has no job document."""
+    environment = definition.get("environment") if isinstance(definition, Mapping) else None
+    text = environment.get("assetId") if isinstance(environment, Mapping) else None
+    found = parse(text) if isinstance(text, str) else None
+    if isinstance(text, str) and found and (use := _use(ENVIRONMENT_USE, text, found, AssetKind.ENVIRONMENT, scope)):
+        yield use
+
+
+ENVIRONMENT_USE = "definition.environment"
+"""Where such a reference stands."""
+
+
 def _use(where: str, text: str, found: Spelt, kind: AssetKind, scope: Scope) -> AssetUse | None:
     key = key_of(found, kind, scope)
     outside = _made_by_the_service(key) if key else _elsewhere(found, kind)
@@ -209,7 +222,7 @@ def moved(text: str, there: AssetKey, scope: Scope) -> str:
 
 def name_in_runs(scope: Scope) -> str:
     """How runs of a workspace name an asset, at the example of one (assets.md 2, F6)."""
-    return f"azureml://locations/{scope.region}/workspaces/{scope.guid}/data/a/versions/1"
+    return located(AssetKey(AssetKind.DATA, "a", "1"), scope)
 
 
 def named_in(text: str, there: AssetKey, like: str) -> str | None:

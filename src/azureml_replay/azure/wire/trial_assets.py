@@ -19,7 +19,7 @@ from azureml_replay.workspace.reader import Document
 NAME = OWN_EXPERIMENT
 TREE = f"{NAME}-tree"
 OUTPUT = "probe"
-_SENTENCE = "Made by azureml-replay doctor to see what this workspace keeps; archived, and safe to delete."
+_SENTENCE = "Made once to see what this workspace keeps of assets; archived, and safe to delete."
 
 
 def trial_assets(run: RunId, scope: Scope, *, other: bool) -> TrialAssets:

@@ -214,7 +214,7 @@ class AssetExamination:
         if outcome is None and found is not None and found.run.outputs.get("probe") == wanted["probe"]:
             return Seen("a run that has ended takes other outputs")
         why = f" ({outcome.reason})" if outcome is not None else ""
-        todo = "nothing: outputs are sent when a run is made"
+        todo = "nothing: what comes to the target later than its run is not named by it, and verify says of which"
         return Seen(f"a run that has ended takes no other outputs{why}", Outcome.WARNING, todo)
 
     async def _archive(self) -> None:
