@@ -27,6 +27,7 @@ from azureml_replay.mlflow.place import KIND as MLFLOW
 if TYPE_CHECKING:
     from azureml_replay.model import RunId
     from azureml_replay.sending.cap import Cap
+    from azureml_replay.workspace.asset import AssetKey
     from azureml_replay.workspace.examined import Subject
     from azureml_replay.workspace.opened import OpenedWorkspace
     from azureml_replay.workspace.place import Place
@@ -72,6 +73,13 @@ def page_of_workspace(place: Place, studio: str | None) -> str | None:
     if place.kind == MLFLOW:
         return mlflow_links.server_url(place)
     return azure_links.workspace_url(studio, place) if studio else None
+
+
+def page_of_asset(place: Place, studio: str | None, key: AssetKey) -> str | None:
+    """The same of an asset; None where no such page is known."""
+    if place.kind == MLFLOW or not studio:
+        return None
+    return azure_links.asset_url(studio, place, key)
 
 
 def name_of_pages(place: Place) -> str:

@@ -63,7 +63,7 @@ async def extract(
     with terminal.progress() as progress:
         async with connected(source, speed, progress, side="source") as origin:
             with Archive.create(folder, source.ref, redact=redact, objects=objects) as archive:
-                async with hired(archive, speed, progress, source=(source, origin)) as hand:
+                async with hired(archive, speed, progress, source=(source, origin), download=options.download) as hand:
                     with recorded(archive, "extract", **hand.ends) as watch:
                         done = await library.extract(
                             origin,
@@ -238,7 +238,15 @@ async def migrate(
         archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact, objects=objects))
         origin, there = (source, reading), (target, writing)
         hand = await stack.enter_async_context(
-            hired(archive, speed, progress, source=origin, target=there, take_over=take_over)
+            hired(
+                archive,
+                speed,
+                progress,
+                source=origin,
+                target=there,
+                take_over=take_over,
+                download=options.extract.download,
+            )
         )
         watch = stack.enter_context(recorded(archive, "migrate", **hand.ends))
 
@@ -306,7 +314,7 @@ async def reading(
 ) -> AsyncIterator[OpenedWorkspace | None]:
     """The source; not spoken to, nor logged in to, where the archive holds all bytes that are needed."""
     origin = _origin(archive, source)
-    if not needed or not (archive.lacks_bytes()[0] or archive.asset_totals()):
+    if not needed or not (archive.lacks_bytes()[0] or archive.lacking_asset_files()):
         yield None
         return
     async with connected(origin, speed, progress, side="source", cap=cap) as reading:

@@ -43,7 +43,8 @@ GROUPS: Mapping[str, frozenset[str]] = {
         ),
         "Findings": "--accept --forget-accepted --differ --combined",
         "How it works": (
-            "--dry-run --parallel --workers --copy-concurrency --cap-mbps --take-over --yes --delete --confirm --open"
+            "--dry-run --parallel --workers --engine --ray-address --copy-concurrency --cap-mbps --take-over "
+            "--yes --delete --confirm --open"
         ),
         "Output": (
             "--format --csv --shards --max-size --json --quiet --verbose --debug --log-file --version "

@@ -16,7 +16,7 @@ Given: TypeAlias = Mapping[str, str]
 
 ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"}) | {
     *("--assets", "--asset-types", "--asset", "--asset-list", "--asset-data", "--max-asset-size", "--outputs"),
-    *("--on-asset-conflict", "--workers"),
+    *("--on-asset-conflict", "--workers", "--engine", "--ray-address"),
 }
 TRIALS = frozenset(
     {
@@ -66,6 +66,9 @@ def refuse_idle(given: Given) -> None:
     refuse_without(given, {"--strict-names"}, "--include", "--include-file")
     refuse_together(given, CHOICE_OF_FILES, "--no-artifacts")
     refuse_together(given, {"--asset", "--asset-list"}, "--assets")
+    refuse_without(given, {"--engine"}, "--workers")
+    if given.get("--engine") != "ray":
+        refuse_without({**given, "--engine": ""}, {"--ray-address"}, "--engine ray")
     if given.get("--assets") == "none":
         refuse_together(given, OF_ASSETS, "--assets")
     refuse_together(given, {"--outputs"}, "--no-artifacts")

@@ -10,13 +10,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.cli.speed import Speed
+from azureml_replay.cli.speed import EngineOption, Speed
 from azureml_replay.connection import Config, without_secrets
 from azureml_replay.crew.driver import Crew
 from azureml_replay.crew.engine import Engine
 from azureml_replay.crew.messages import Setup
 from azureml_replay.crew.processes import Processes
+from azureml_replay.crew.ray import Ray, imported
 from azureml_replay.crew.seeds import bring_leftovers
+from azureml_replay.errors import UserError
 from azureml_replay.progress import Progress
 from azureml_replay.target.holder import alive
 from azureml_replay.target.lease import leased
@@ -78,11 +80,12 @@ async def hired(
     source: tuple[Config, OpenedWorkspace | None] | None = None,
     target: tuple[Config, OpenedWorkspace] | None = None,
     take_over: bool | None = None,
+    download: bool = False,
 ) -> AsyncIterator[Hired]:
     """The workers of a command, and its workspaces as they are used with them; without `--workers` as they are.
 
-    `take_over`: None where nothing is written. What workers of a command that was killed left is folded in first.
-    Raises UserError, LeaseTaken.
+    `take_over`: None where nothing is written. `download`: bytes of files come into the archive. What workers of a
+    command that was killed left is folded in first. Raises UserError, LeaseTaken.
     """
     bring_leftovers(archive, progress)
     opened = {"source": source and source[1], "target": target and target[1]}
@@ -90,7 +93,7 @@ async def hired(
     async with AsyncExitStack() as stack:
         crew: Crew | None = None
         if speed.workers is not None:
-            engine = engine_of(speed)
+            engine = engine_of(archive, speed, download=download)
             holder = stack.enter_context(alive(elsewhere=not engine.shares_disk))
             if writing is not None and take_over is not None:
                 guard = leased(writing, archive.source, take_over=take_over, progress=progress, holder=holder)
@@ -118,6 +121,14 @@ def _loads(end: End) -> Mapping[str, Load]:
     return own if end.crew is None else end.crew.loads_of(end.side, own)
 
 
-def engine_of(_: Speed) -> Engine:
-    """What runs them. Raises UserError where it is not installed."""
-    return Processes()
+def engine_of(archive: Archive, speed: Speed, *, download: bool) -> Engine:
+    """What runs them. Raises UserError where it is not installed, or cannot do what is asked."""
+    if speed.engine is EngineOption.PROCESSES:
+        return Processes()
+    if download or archive.keeps_bytes:
+        raise UserError(
+            "--engine ray moves no bytes between an archive and its workers: "
+            "use --workers without --engine where the archive keeps the bytes of files"
+        )
+    imported(local=speed.ray_address is None)
+    return Ray(speed.ray_address, speed.workers or 1)

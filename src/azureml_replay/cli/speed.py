@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -27,7 +28,27 @@ CapOption: TypeAlias = Annotated[
 ]
 
 
+class EngineOption(StrEnum):
+    """The values of `--engine`."""
+
+    PROCESSES = "processes"
+    RAY = "ray"
+
+
 MOST_WORKERS = 256
+EngineFlag: TypeAlias = Annotated[
+    EngineOption,
+    typer.Option("--engine", help="Run the workers as processes of this machine, or as tasks of Ray."),
+]
+RayAddressOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--ray-address",
+        metavar="A",
+        help="The Ray cluster, HEAD:6379 or auto. Without it Ray begins and ends with the command, on this machine.",
+        show_default=False,
+    ),
+]
 WorkersOption: TypeAlias = Annotated[
     int | None,
     typer.Option(
@@ -35,7 +56,7 @@ WorkersOption: TypeAlias = Annotated[
         min=1,
         max=MOST_WORKERS,
         metavar="N",
-        help="Divide the runs among so many processes; each works on --parallel runs at once.",
+        help="Divide the runs among so many workers; each works on --parallel runs at once.",
         show_default=False,
     ),
 ]
@@ -49,7 +70,9 @@ class Speed:
     mbps: float | None = None
     """Megabits a second of files through this machine; None: as fast as it goes."""
     workers: int | None = None
-    """Processes among which the runs are divided; None: this one does it all."""
+    """Among whom the runs are divided; None: this process does it all."""
+    engine: EngineOption = EngineOption.PROCESSES
+    ray_address: str | None = None
 
     def cap(self) -> Cap | None:
         """A limit for all workspaces of one command together."""
@@ -61,7 +84,12 @@ class Speed:
 
 
 def speed_flags(
-    *, parallel: ParallelOption = RUNS_AT_ONCE, cap_mbps: CapOption = None, workers: WorkersOption = None
+    *,
+    parallel: ParallelOption = RUNS_AT_ONCE,
+    cap_mbps: CapOption = None,
+    workers: WorkersOption = None,
+    engine: EngineFlag = EngineOption.PROCESSES,
+    ray_address: RayAddressOption = None,
 ) -> Speed:
     """How fast a command works that moves the bytes of files."""
-    return Speed(parallel, cap_mbps, workers)
+    return Speed(parallel, cap_mbps, workers, engine, ray_address)

@@ -43,7 +43,7 @@ from azureml_replay.crew.pool import Pool, Portion
 from azureml_replay.crew.seeds import Seeds
 from azureml_replay.direct.foreseen import DueUnits
 from azureml_replay.direct.options import ReplayOptions
-from azureml_replay.direct.parts import PartSent
+from azureml_replay.direct.parts import Briefing, PartSent
 from azureml_replay.errors import LeaseTaken, ReplayError, ServiceError, Unavailable
 from azureml_replay.extraction.extract import ExtractOptions, PartExtracted
 from azureml_replay.files.of_run import RunFiles
@@ -82,16 +82,8 @@ class Bell:
     """Tells whoever waits that something has changed."""
 
     def __init__(self) -> None:
-        """Nothing began yet."""
-        self._begun, self._rung = asyncio.Event(), asyncio.Event()
-
-    def begin(self) -> None:
-        """There is work."""
-        self._begun.set()
-
-    async def begun(self) -> None:
-        """Returns once there is."""
-        await self._begun.wait()
+        """Nothing has changed yet."""
+        self._rung = asyncio.Event()
 
     def ring(self) -> None:
         """Something has changed."""
@@ -139,9 +131,11 @@ class Crew:
             whole = whole.and_of(one)
         return whole
 
-    async def send(self, due: DueUnits, options: ReplayOptions, profile: TargetProfile, hold: Hold) -> PartSent:
+    async def send(
+        self, due: DueUnits, options: ReplayOptions, profile: TargetProfile, briefing: Briefing, hold: Hold
+    ) -> PartSent:
         """Send units; `hold` keeps others from writing."""
-        work = ToSend(options=options, profile=profile, needs_source=options.files.artifacts)
+        work = ToSend(options=options, profile=profile, briefing=briefing, needs_source=options.files.artifacts)
         found = cast("Sequence[PartSent]", await self._run(work, due.weights, due.links, hold=hold))
         whole = found[0]
         for one in found[1:]:
@@ -177,7 +171,6 @@ class Crew:
             hold=hold or _for_ever,
             wanted=frozenset(weights),
         )
-        self._bell.begin()
         await self._bell.until(lambda: self._error is not None or self._is_done)
         task, self._task = self._task, None
         if self._error is not None:
@@ -200,7 +193,10 @@ class Crew:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[Crew]:
-        """Workers while the block lasts, from the first work on. What they had begun is brought home at its end."""
+        """Workers while the block lasts. What they had begun is brought home at its end.
+
+        They start at once, while the driver still lists or tries: at 100 ms a login takes a second.
+        """
         try:
             async with beside(self._serve):
                 yield self
@@ -212,7 +208,6 @@ class Crew:
             self._seeds.clear()
 
     async def _serve(self) -> None:
-        await self._bell.begun()
         await for_each(range(self.count), self._one_place, self.count)
 
     async def _one_place(self, number: int) -> None:
@@ -222,10 +217,13 @@ class Crew:
             try:
                 async with self.engine.worker(self.setup) as channel:
                     await self._talk(number, channel, mine)
-            except WorkerLost as lost:
-                self._lose(lost, mine)
+                lost = WorkerLost("it was told to end", reaped=self.engine.shares_disk)
+            except WorkerLost as error:
+                lost = error
             except ReplayError as error:
                 self._fail(error)
+                return
+            self._lose(lost, mine)
 
     async def _talk(self, number: int, channel: Channel, mine: list[Portion]) -> None:
         while True:
@@ -257,7 +255,7 @@ class Crew:
         portion = self._task.pool.take() if self._task is not None else None
         if portion is None or self._task is None:
             return Wait()
-        mine[:] = [portion]
+        mine.append(portion)
         task, units = self._task, portion.units
         runs = self.archive.runs_of_units(units)
         self._seeds.drop(portion.errand)
@@ -266,6 +264,8 @@ class Crew:
         work = task.work
         if isinstance(work, ToExtract):
             work = replace(work, without=work.without.intersection(runs))
+        elif isinstance(work, ToSend):
+            work = replace(work, briefing=work.briefing.of(runs))
         return Order(
             errand=portion.errand,
             units=tuple(unit for unit in units if unit in task.wanted),
@@ -294,7 +294,7 @@ class Crew:
         self._bring(task, portion)
         task.pool.done(request.errand)
         task.results.append(request.result)
-        mine.clear()
+        mine.remove(portion)
         self._bell.ring()
         return Wait()
 

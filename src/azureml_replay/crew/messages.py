@@ -11,7 +11,7 @@ from azureml_replay.archive.merging.parts import Brought
 from azureml_replay.connection import Config
 from azureml_replay.crew.pool import Errand
 from azureml_replay.direct.options import ReplayOptions
-from azureml_replay.direct.parts import PartSent
+from azureml_replay.direct.parts import Briefing, PartSent
 from azureml_replay.extraction.extract import ExtractOptions, PartExtracted
 from azureml_replay.model import RunId
 from azureml_replay.planning.files import FileChoice
@@ -57,6 +57,7 @@ class ToSend:
 
     options: ReplayOptions
     profile: TargetProfile
+    briefing: Briefing
     needs_source: bool
     brings: Brought = Brought.SENT
 

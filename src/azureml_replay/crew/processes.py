@@ -42,27 +42,19 @@ class Processes:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        channel = PipeChannel(process)
+        channel = self.channel_to(process)
         try:
             await channel.send(setup)
             yield channel
         finally:
-            await _ended(process)
+            await channel.end()
+
+    def channel_to(self, process: asyncio.subprocess.Process) -> PipeChannel:
+        """To one that was started."""
+        return PipeChannel(process)
 
     async def close(self) -> None:
         """Nothing is left."""
-
-
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-    try:
-        async with asyncio.timeout(ENDING_S):
-            await process.wait()
-    except (TimeoutError, asyncio.CancelledError):
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +72,32 @@ class PipeChannel:
             why = f"it said nothing for {within_s:.0f} s"
         except (asyncio.IncompleteReadError, ConnectionError):
             why = "it ended"
+        raise await self.lost(why)
+
+    async def lost(self, why: str) -> WorkerLost:
+        """Ends it; it cannot go on later."""
         with suppress(ProcessLookupError):
             self.process.kill()
-        code = await self.process.wait()
-        raise WorkerLost(f"{why} ({code})", reaped=True)
+        return WorkerLost(f"{why} ({await self.process.wait()})", reaped=True)
+
+    async def end(self) -> None:
+        """Tells it to end, by its pipe, and ends it where it does not."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            async with asyncio.timeout(ENDING_S):
+                await self.process.wait()
+        except (TimeoutError, asyncio.CancelledError):
+            with suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
 
     async def answer(self, answer: Answer) -> None:
         """The answer to the last one."""
         try:
             await self.send(answer)
         except ConnectionError as error:
-            raise WorkerLost("it ended", reaped=await self.process.wait() is not None) from error
+            raise await self.lost("it ended") from error
 
     async def send(self, message: object) -> None:
         """Writes a message, whole."""

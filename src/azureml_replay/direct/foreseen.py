@@ -36,6 +36,8 @@ class DueUnits:
     links: list[tuple[RunId, RunId]] = field(default_factory=list)
     """Pairs of units, one of which shows files of the other's."""
     experiments: set[str] = field(default_factory=set)
+    new_in: set[str] = field(default_factory=set)
+    """Those that are to get runs of which nothing was sent."""
 
     def add(self, step: Step, archive: Archive) -> None:
         """One of their steps."""
@@ -165,6 +167,7 @@ class _Counting:
         created = receipts.get(RunItem.CREATE)
         if created is None or created.state is not State.SENT:
             left.new += 1
+            self.units.new_in.add(step.run.experiment)
             if _of_contents(receipts):
                 self._add_rest(step, receipts, rows)
             else:

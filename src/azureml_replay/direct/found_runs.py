@@ -38,7 +38,7 @@ class FoundRuns:
     profile: TargetProfile
     owners: ExperimentOwners
     width: int
-    tagged: dict[str, dict[RunId, list[RunId]]] = field(default_factory=dict)
+    tagged: dict[str, Mapping[RunId, Sequence[RunId]]] = field(default_factory=dict)
     """Experiment -> source run -> runs of the target whose tags name it, as they were asked for last."""
     elsewhere: dict[RunId, list[RunId]] | None = None
     """The same of experiments that the archive does not know: somebody may have given one another name."""

@@ -56,9 +56,9 @@ def families(units: Iterable[RunId], links: Iterable[tuple[RunId, RunId]]) -> li
 def cut(weights: Mapping[RunId, float], links: Iterable[tuple[RunId, RunId]], *, least: int = LEAST) -> list[UnitPart]:
     """Parts of all units, the heaviest first: the heaviest family goes into the lightest part.
 
-    A unit that only links name comes along with its family, and weighs nothing.
+    A unit that only links name comes along with its family, and weighs nothing; a family of such units is none.
     """
-    together = families(weights, links)
+    together = [family for family in families(weights, links) if not weights.keys().isdisjoint(family)]
     weighed = [(sum(weights.get(unit, 0.0) for unit in family), family) for family in together]
     count = min(len(weighed), max(least, math.ceil(sum(weights.values()) / HEAVY)))
     bins: list[list[RunId]] = [[] for _ in range(count)]

@@ -38,7 +38,7 @@ class Layer:
 
 def layers(value: str) -> Iterator[Layer]:
     """What a text says without its escapes, and what that says without its own; none where it has no escapes."""
-    layer = _decoded(value, None)
+    layer = _decoded(value, None) if "%" in value else None
     for _ in range(TIMES):
         if layer is None:
             return

@@ -26,6 +26,10 @@ class AssetSource(Protocol):
         """All names of a kind, archived ones too, by pages."""
         ...
 
+    async def asset_container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """What all versions of a name share, archived or not; None where there is no such name."""
+        ...
+
     def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
         """All versions of a name, archived ones too, by pages."""
         ...
@@ -51,6 +55,22 @@ class AssetTarget(AssetSource, Protocol):
 
         `names`: other assets' names here, where they differ. Repeatable, but for one that is anonymous: its name is
         the service's. What is there may be another thing than what was sent, and no answer says so: compare.
+        """
+        ...
+
+    async def put_asset_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring what the versions of a name share up to date, as it was answered. Repeatable."""
+        ...
+
+    @property
+    def asset_naming(self) -> str:
+        """How runs here name an asset, at the example of one: only its name and version change."""
+        ...
+
+    async def put_linked_model(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:
+        """Make a model of a run, by a way that keeps the run where `put_asset` loses it; as answered.
+
+        Raises Rejected where there is no such way for it, or the version is there: then `put_asset` makes it.
         """
         ...
 

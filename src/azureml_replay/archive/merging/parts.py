@@ -48,7 +48,10 @@ _LEDGER = {
     **dict.fromkeys(("evidence", "finding", "planned_omission"), "x.way in ('run', 'job') and x.whose"),
 }
 """The same of a target's."""
-_WHOLE = ("experiment", "asset", "asset_container", "asset_lack", "asset_extraction", "code", "examination", "studio")
+_WHOLE = (
+    *("experiment", "asset", "asset_container", "asset_lack", "asset_extraction", "asset_naming"),
+    *("code", "examination", "studio"),
+)
 _WHOLE_OF_TARGET = ("look", "binding", "asset_receipt")
 _CHANGED = {
     Brought.CONTENT: tuple(_CONTENT),
@@ -78,6 +81,11 @@ class Parting(Database):
             (state,),
         )
         return {RunId(unit): weight_of(runs, points, size_bytes) for unit, runs, points, size_bytes in rows}
+
+    @property
+    def keeps_bytes(self) -> bool:
+        """True where it holds the bytes of a file."""
+        return self._one("select 1 from object limit 1") is not None
 
     def runs_of_units(self, units: Sequence[RunId]) -> list[RunId]:
         """All runs that are listed below some roots."""
