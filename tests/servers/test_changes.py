@@ -27,6 +27,7 @@ from mlflow_servers import MlflowServer
 from servers.moving import Sent, bindings, copied, findings, kept, named, omissions, prefix_of, sent_now, taken_back
 from servers.seen import SeenRun, look
 
+SOME = "model.bin"
 PRESSING = ("missing", "warning")
 LATER = "2030-01-01T00:00:00+00:00"
 _YEARS = count(2031)
@@ -156,11 +157,15 @@ def test_undo_hides_and_replay_brings_back(
     before = sides.seen("root")
     home = sides.client.get_experiment_by_name(prefix_of(sides.target) + HOME)
     own = sides.client.create_run(home.experiment_id, run_name="theirs")
+    sides.client.create_registered_model(model := f"{prefix_of(sides.target)}model")
+    sides.client.create_model_version(model, f"runs:/{sides.there('root')}/outputs/{SOME}", sides.there("root"))
 
     done = asyncio.run(taken_back(sides.folder, sides.target))
 
     assert (done.runs, done.failed, HOME in done.experiments) == (2, (), False)
-    assert (sides.seen("root").stage, sides.seen("root").files) == ("deleted", {})
+    assert sides.seen("root").stage == "deleted"
+    assert list(sides.seen("root").files) == [f"outputs/{SOME}"]
+    assert [why for _, why in done.left] == [f"file outputs/{SOME} stays: model {model}:1 of the target lies there"]
     listed = sides.client.search_runs([home.experiment_id], run_view_type=ViewType.ACTIVE_ONLY)
     assert [run.info.run_id for run in listed] == [own.info.run_id]
     assert sides.send().verdict.findings == 0
