@@ -106,7 +106,7 @@ class AssetBringer:
                     yield details
 
     def _wanted_runs(self) -> frozenset[RunId]:
-        return frozenset(run.id for root in self.archive.units() for run in self.archive.unit(root))
+        return frozenset(self.archive.extracted_ids())
 
     async def _bring_kind(self, kind: AssetKind, made_by: frozenset[RunId] | None, width: int) -> None:
         """All versions of all names; with `made_by` those that these runs made, and those that something names."""
