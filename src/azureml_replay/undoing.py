@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import AssetState
 from azureml_replay.archive.database import now
 from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import ExperimentItem, FileItem, JobItem, RunItem
@@ -45,6 +46,7 @@ from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
+from azureml_replay.target.referred import Referred
 from azureml_replay.target.undone import Undoable, Undone
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
@@ -125,13 +127,14 @@ async def _undo(archive: Archive, target: Target, width: int, progress: Progress
     jobs = _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
     if runs or jobs or undoable_assets(ledger):
         await hold(target)
+    await undoing.take_back_assets()  # first: what still stands then may lie in files of runs
     if runs:
+        await undoing.look_at_assets()
         await undoing.held.begin(len(runs), archive.totals().runs)
         await for_each(in_batches(runs), undoing.take_back, width)
         undoing.held.end()
     await for_each(jobs, undoing.take_back_job, width)
     await undoing.archive_empty(width)
-    await undoing.take_back_assets()
     return undoing
 
 
@@ -147,6 +150,7 @@ class _Undoing:
     assets: int = 0
     last_copies: int = 0
     experiments: list[str] = field(default_factory=list)
+    referred: Referred = field(default_factory=Referred)
     left: list[tuple[RunId, str]] = field(default_factory=list)
     gone: list[tuple[RunId, str]] = field(default_factory=list)
     failed: list[tuple[RunId, str]] = field(default_factory=list)
@@ -184,6 +188,12 @@ class _Undoing:
         self.assets, left, failed = await take_back_assets(self.archive, self.ledger, self.target)
         self.left += left
         self.failed += failed
+
+    async def look_at_assets(self) -> None:
+        """Of others, before any file goes: they may lie in files of our runs."""
+        receipts = self.ledger.asset_receipts().values()
+        gone = {one.there for one in receipts if one.state is AssetState.UNDONE}
+        self.referred = await Referred.of(self.target, self.archive.source, gone)
 
     # Runs
 
@@ -244,7 +254,9 @@ class _Undoing:
         paths, again = [], self._sent_again(run)
         for path in asked:
             found = stored.get(path)
-            if path in attached:
+            if asset := self.referred.by(self.target.place(there.lender or there.id, path)):
+                self.left.append((run, f"file {path} stays: {asset} of the target lies there"))
+            elif path in attached:
                 self.left.append((run, f"file {path} is registered where it lies: its entry stays with the hidden run"))
             elif found is not None and path not in again:
                 self.left.append((run, f"file {path} stays: {LAST_COPY}"))

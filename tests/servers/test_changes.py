@@ -27,6 +27,7 @@ from mlflow_servers import MlflowServer
 from servers.moving import Sent, bindings, copied, findings, kept, named, omissions, prefix_of, sent_now, taken_back
 from servers.seen import SeenRun, look
 
+SOME = "model.bin"
 PRESSING = ("missing", "warning")
 LATER = "2030-01-01T00:00:00+00:00"
 _YEARS = count(2031)
@@ -156,11 +157,15 @@ def test_undo_hides_and_replay_brings_back(
     before = sides.seen("root")
     home = sides.client.get_experiment_by_name(prefix_of(sides.target) + HOME)
     own = sides.client.create_run(home.experiment_id, run_name="theirs")
+    sides.client.create_registered_model(model := f"{prefix_of(sides.target)}model")
+    sides.client.create_model_version(model, f"runs:/{sides.there('root')}/outputs/{SOME}", sides.there("root"))
 
     done = asyncio.run(taken_back(sides.folder, sides.target))
 
     assert (done.runs, done.failed, HOME in done.experiments) == (2, (), False)
-    assert (sides.seen("root").stage, sides.seen("root").files) == ("deleted", {})
+    assert sides.seen("root").stage == "deleted"
+    assert list(sides.seen("root").files) == [f"outputs/{SOME}"]
+    assert [why for _, why in done.left] == [f"file outputs/{SOME} stays: model {model}:1 of the target lies there"]
     listed = sides.client.search_runs([home.experiment_id], run_view_type=ViewType.ACTIVE_ONLY)
     assert [run.info.run_id for run in listed] == [own.info.run_id]
     assert sides.send().verdict.findings == 0
@@ -234,18 +239,21 @@ def test_no_run_is_made_twice_where_its_experiment_has_another_name(
 def test_an_experiment_with_more_than_runs_stays(
     calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
-    """Traces and logged models are of whoever recorded them: no run of ours has any."""
+    """Traces and logged models are of whoever recorded them: no run of ours has any. Nor goes a file of other bytes."""
     source = calm.add_workspace()
     change(calm, source, fill)
     sides = Sides(calm, source, mlflow_server, tmp_path)
     sides.send()
+    sides.client.log_text(sides.there("child"), "LOG", "logs/a.txt")  # as long as ours, and no server lists checksums
     left = []
 
     for script in (TRACE, LOGGED_MODEL):
         mlflow_server.does(script.format(home=sides.home()))
         left += [why for _, why in asyncio.run(taken_back(sides.folder, sides.target)).left]
 
-    assert left == [f"experiment {HOME}: {KEPT.format(what=what)}" for what in ("traces", "logged models")]
+    traces, models = (f"experiment {HOME}: {KEPT.format(what=what)}" for what in ("traces", "logged models"))
+    assert left == [traces, "file logs/a.txt was changed in the target since", models]
+    assert sides.seen("child").files.keys() == {"logs/a.txt"}
     assert sides.client.get_experiment(sides.home()).lifecycle_stage == "active"
 
 

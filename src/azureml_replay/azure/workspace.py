@@ -54,6 +54,7 @@ from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Transport
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
@@ -364,6 +365,10 @@ class AzureWorkspace:
     def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
         """All versions of a name, by pages."""
         return self._assets.versions(kind, name)
+
+    async def registered_places(self) -> Sequence[RegisteredPlace]:
+        """See `workspace.assets.KnowsRegistered`."""
+        return await self._assets.registered()
 
     async def asset(self, key: AssetKey) -> Asset | None:
         """One version; None where there is none."""

@@ -305,10 +305,10 @@ class Crew:
     def _lose(self, lost: WorkerLost, mine: Sequence[Portion]) -> None:
         """Let its part be another one's: at once where it is dead, with what it did, else once its term is over."""
         task = self._task
-        for portion in mine:
-            if task is None or portion.errand not in task.pool.given:
-                continue
-            self.progress.say(f"a worker was lost ({lost}): another one goes on with its part")
+        if task is None or not (left := [portion for portion in mine if portion.errand in task.pool.given]):
+            return
+        self.progress.say(f"a worker was lost ({lost}): another one goes on with its part")
+        for portion in left:
             if lost.reaped and self.engine.shares_disk:
                 self._bring(task, portion)
             if task.pool.is_hopeless(portion):

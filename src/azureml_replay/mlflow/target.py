@@ -21,6 +21,7 @@ from azureml_replay.mlflow.workspace import connect as open_server
 from azureml_replay.mlflow.writing import Writing
 from azureml_replay.model import Experiment, Location, Points, Run, RunId
 from azureml_replay.sending.sender import Sender
+from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import MLFLOW, TargetProfile
 from azureml_replay.workspace.put_files import PutFile
@@ -157,6 +158,13 @@ class MlflowTarget(MlflowWorkspace):
     async def remove_files(self, run: RunId, paths: Sequence[str]) -> Mapping[str, Outcome]:
         """Remove files. Repeatable. Old servers cannot."""
         return await self._putting.remove(run, paths)
+
+    async def registered_places(self) -> Sequence[RegisteredPlace]:
+        """See `workspace.assets.KnowsRegistered`."""
+        found = [one async for page in self._rest.model_versions() for one in page]
+        return [
+            RegisteredPlace(place=self.place(one.run, one.path), name=one.name, properties=one.tags) for one in found
+        ]
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """As `end_runs`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeGuard
 
 from azureml_replay.model import Job, Location, RunDetails, StoredFile
@@ -80,6 +81,40 @@ class AssetTarget(AssetSource, Protocol):
     async def remove_asset_file(self, place: Location) -> None:
         """Remove one file. Repeatable: one that is gone is no error."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredPlace:
+    """Where the bytes of a registered asset lie: whoever removes them there takes them from it."""
+
+    place: Location
+    """Of one file, or of the folder of all."""
+    name: str
+    """`model churn:3`."""
+    key: AssetKey | None = None
+    """None where the workspace knows no assets of that kind."""
+    archived: bool = False
+    properties: Mapping[str, str | None] = field(default_factory=dict)
+    """Among which is the lineage of one that a replay made."""
+
+    def holds(self, at: Location) -> bool:
+        """True for a place in it."""
+        folder = f"{self.place.path.rstrip('/')}/"
+        here = at.path == self.place.path or at.path.startswith(folder)
+        return at.datastore == self.place.datastore and here
+
+
+class KnowsRegistered(Protocol):
+    """A workspace that says what its registered assets lie at."""
+
+    async def registered_places(self) -> Sequence[RegisteredPlace]:
+        """Those of models and data that lie in its own storage, all versions, archived ones too."""
+        ...
+
+
+def knows_registered(workspace: object) -> TypeGuard[KnowsRegistered]:
+    """True for a workspace that says it. Not by `isinstance`: a guarded target is seen through."""
+    return hasattr(workspace, "registered_places")
 
 
 def has_assets(workspace: object) -> TypeGuard[AssetSource]:

@@ -10,13 +10,15 @@ from azureml_replay.azure.place import names_of, resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
-from azureml_replay.azure.wire.naming import SEGMENTS, Scope, definition_uses, name_in_runs, uses
+from azureml_replay.azure.wire.naming import SEGMENTS, Scope, definition_uses, name_in_runs, output_of, uses
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
 from azureml_replay.sending.sender import Service
+from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import PutFile
@@ -25,6 +27,7 @@ from azureml_replay.workspace.reader import Document
 _LISTED = {AssetKind.CODE: ""}
 """Codes alone know no filter: all of them are listed."""
 _ALL = "&listViewType=All"
+NAMES_AT_ONCE = 8
 
 
 class Assets:
@@ -67,6 +70,20 @@ class Assets:
         path = f"/{SEGMENTS[kind]}/{quote(name, safe='')}/versions"
         async for page in self._arm.listed(path, _LISTED.get(kind, _ALL)):
             yield [await self._read(item, AssetKey(kind, name, str(item.get("name")))) for item in page.items]
+
+    async def registered(self) -> Sequence[RegisteredPlace]:
+        """Where models and data lie, all versions; of named outputs, which are never files of a run's own, nothing."""
+        found: list[RegisteredPlace] = []
+
+        async def look(key: AssetKey) -> None:
+            async for page in self.versions(key.kind, key.name):
+                found.extend(_registered(one, one.place) for one in page if one.place is not None)
+
+        for kind in (AssetKind.MODEL, AssetKind.DATA):
+            names = [one.name async for page in self.containers(kind) for one in page]
+            keys = (AssetKey(kind, name, "") for name in names)
+            await for_each([key for key in keys if output_of(key) is None], look, NAMES_AT_ONCE)
+        return found
 
     async def container(self, kind: AssetKind, name: str) -> AssetContainer | None:
         """What the versions of a name share; None where there is no such name."""
@@ -156,6 +173,12 @@ class Assets:
         url = urlsplit(await self._storage.url(Location(decode_assets.STORE, "")))
         accounts = {url.hostname or "": (decode_assets.STORE, url.path.strip("/"))}
         self._scope, self._knows_accounts = replace(self._scope, accounts=accounts), True
+
+
+def _registered(asset: Asset, place: Location) -> RegisteredPlace:
+    return RegisteredPlace(
+        place=place, name=str(asset.key), key=asset.key, archived=asset.archived, properties=asset.properties
+    )
 
 
 def _is_at(path: str, place: str) -> bool:

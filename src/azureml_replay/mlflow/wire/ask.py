@@ -20,6 +20,7 @@ RUNS_IN_BULK = 100
 TRACES_PER_PAGE = 500
 """More are refused."""
 EXPERIMENTS_OF_TRACES = 100
+MODEL_VERSIONS_PER_PAGE = 1_000
 ROWS_IN_BULK = 25_000
 """So many rows are answered at most, and what is cut is not said."""
 ROWS_PER_PAGE = 20_000
@@ -89,6 +90,11 @@ BESIDE_RUNS: Mapping[str, InExperiment] = {
 def in_experiment(experiment: str) -> Mapping[str, Json]:
     """Body of a search in `BESIDE_RUNS`: whether there is any."""
     return {"experiment_ids": [experiment], "max_results": 1}
+
+
+def model_versions(token: str | None) -> Mapping[str, str]:
+    """Query of `model-versions/search`."""
+    return {"max_results": str(MODEL_VERSIONS_PER_PAGE)} | ({"page_token": token} if token else {})
 
 
 def one_run(run: RunId) -> Mapping[str, str]:
