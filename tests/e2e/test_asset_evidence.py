@@ -361,3 +361,27 @@ def test_a_file_without_a_checksum_that_changed_is_sent_or_told(
     assert (left.verdict.exit is Exit.OK, kept) == (False, b"another")
     assert blobs(target).download_blob(weights).readall() == b"wEIGHTs"
     assert (done.verdict.proves, asyncio.run(looked(source, target, folder)).exit) == (True, Exit.OK)
+
+
+def test_what_the_source_lost_stays_required_as_it_was_sent(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """An omission while it stands in the target, a finding once it is gone there, or somebody's; all of them too."""
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    at = disk(plane, modelUri=f"{SHORT}LocalUpload/of1")
+    put_unsummed(source, f"{at}w.bin", b"weights")
+    assert asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict.proves
+
+    blobs(source).delete_blob(f"{at}w.bin")
+    lost = asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict
+    blobs(target).upload_blob(f"{at}w.bin", b"another", overwrite=True)
+    edited = asyncio.run(looked(source, target, folder))
+    blobs(target).delete_blob(f"{at}w.bin")
+    gone = asyncio.run(looked(source, target, folder))
+    blobs(source).delete_blob(f"{at}MLmodel")
+    emptied = asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict
+
+    assert (told(lost), sum(lost.reasons.values())) == ([], 1)
+    assert told(edited) == [("model disk:1: file w.bin", "extra")]
+    assert told(gone) == [("model disk:1: file w.bin", "absent")]
+    assert told(emptied) == told(gone)

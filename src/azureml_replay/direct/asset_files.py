@@ -90,7 +90,8 @@ class AssetFiles:
         due: list[tuple[StoredFile, Location]] = []
         for file in listed:
             path = file.location.path.removeprefix(base.path)
-            at, sent[path] = Location(place.datastore, place.path + path), file
+            at, below = Location(place.datastore, place.path + path), path.lstrip("/")
+            sent[below] = file
             held = there.get(at.path)
             same = held is not None and await self._is_same(held, file)
             if same is None:
@@ -98,7 +99,7 @@ class AssetFiles:
             if held is None:
                 due.append((file, at))
             elif not same:
-                before = self.ledger.sent_file(owner, path)
+                before = self.ledger.sent_file(owner, below)
                 if before is None or not self._is_as_sent(held, before):
                     return OTHER_FILE.format(f"{at.datastore}: {at.path}"), 0, 0
                 due.append((file, at))
