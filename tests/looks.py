@@ -6,11 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import topic_of
 from azureml_replay.archive.evidence import OTHERS, Aspect, Looked, Topic, Way
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import Finding, RunId
+from azureml_replay.planning.asset_names import digest_of_name
 from azureml_replay.planning.plan import FILES
+from azureml_replay.selection import Selection
+from azureml_replay.target.asset_plans import expected_assets, expected_names
 from azureml_replay.verification.verdict import Verdict
+from azureml_replay.workspace.asset import AssetKey
 
 LOOKED_AT = (Aspect.FIELDS, Aspect.POINTS, Aspect.FILES)
 
@@ -42,6 +47,19 @@ def all_looked_at(archive: Archive, ledger: TargetLedger, findings: Mapping[RunI
         ledger.put_outcomes(Topic(Way.EXPERIMENT, name), look, against, nothing)
     families = {Aspect.CHILDREN: ledger.content_of_families()}
     ledger.put_outcomes(OTHERS, look, families, {Aspect.CHILDREN: Looked()})
+    ledger.end_look(look)
+
+
+def assets_looked_at(archive: Archive, ledger: TargetLedger, findings: Mapping[AssetKey, Sequence[Finding]]) -> None:
+    """Every asset that is expected there, and the names of those that were made."""
+    look, nothing = ledger.begin_look(LOOKED_AT, None, None), Looked()
+    expected = expected_assets(archive, ledger, Selection())
+    for one in expected:
+        outcomes = {Aspect.FIELDS: Looked(findings.get(one.key, ())), Aspect.FILES: nothing}
+        ledger.put_outcomes(topic_of(one.key), look, dict.fromkeys(outcomes, one.content), outcomes)
+    for key in expected_names(expected):
+        against = digest_of_name(archive.asset_container(key.kind, key.name))
+        ledger.put_outcomes(topic_of(key), look, {Aspect.FIELDS: against}, {Aspect.FIELDS: nothing})
     ledger.end_look(look)
 
 

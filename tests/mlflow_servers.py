@@ -51,6 +51,11 @@ class MlflowServer:
         """For a client of its own version."""
         return own_environment.OUTSIDE | {"MLFLOW_TRACKING_URI": self.url, "PYTHONWARNINGS": "ignore"}
 
+    def does(self, script: str) -> None:
+        """Whatever a client of its own version can do there."""
+        command = [str(self.python), "-c", script]
+        subprocess.run(command, env=self.environment(), check=True, timeout=START_S, capture_output=True)
+
 
 def beside() -> dict[str, str]:
     """Settings of a server on PostgreSQL, or with logins. Skips the test where what these need cannot be installed."""

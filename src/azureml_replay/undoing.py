@@ -10,17 +10,17 @@ be gone, the wire comes after.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import AssetState
 from azureml_replay.archive.database import now
 from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import ExperimentItem, FileItem, JobItem, RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike
 from azureml_replay.comparison.three_way import HIDDEN, STATUS, editable
 from azureml_replay.deleting import (
     Deleting,
@@ -32,25 +32,27 @@ from azureml_replay.deleting import (
     in_batches,
 )
 from azureml_replay.direct.asset_undo import take_back_assets, undoable_assets
-from azureml_replay.errors import ServiceError, UserError, noted
+from azureml_replay.errors import Rejected, ServiceError, UserError, noted
+from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.of_run import RunFiles
-from azureml_replay.model import Experiment, Run, RunId
+from azureml_replay.model import Experiment, Run, RunId, StoredFile
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, taken_back
 from azureml_replay.planning.plan import plan_run
 from azureml_replay.progress import SILENT, Progress
-from azureml_replay.synthetic.options import jobs_put
+from azureml_replay.synthetic.options import job_of, jobs_put
 from azureml_replay.synthetic.staging.stage import clear
 from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
+from azureml_replay.target.referred import Referred
 from azureml_replay.target.undone import Undoable, Undone
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
-from azureml_replay.workspace.mark import has_room, undo_mark
+from azureml_replay.workspace.mark import has_room, is_taken_back, may_be_taken_back, undo_mark
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Outcome, Refused, Target
@@ -60,6 +62,7 @@ logger = logging.getLogger("azureml_replay")
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
 LAST_COPY = "the source has it no more, and the archive does not keep it"
+HIDDEN_BY_HAND = "was archived there by hand: it stays so"
 GONE = "{what} is not in the target any more: replay makes it anew"
 
 
@@ -124,13 +127,14 @@ async def _undo(archive: Archive, target: Target, width: int, progress: Progress
     jobs = _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
     if runs or jobs or undoable_assets(ledger):
         await hold(target)
+    await undoing.take_back_assets()  # first: what still stands then may lie in files of runs
     if runs:
+        await undoing.look_at_assets()
         await undoing.held.begin(len(runs), archive.totals().runs)
         await for_each(in_batches(runs), undoing.take_back, width)
         undoing.held.end()
     await for_each(jobs, undoing.take_back_job, width)
     await undoing.archive_empty(width)
-    await undoing.take_back_assets()
     return undoing
 
 
@@ -146,6 +150,7 @@ class _Undoing:
     assets: int = 0
     last_copies: int = 0
     experiments: list[str] = field(default_factory=list)
+    referred: Referred = field(default_factory=Referred)
     left: list[tuple[RunId, str]] = field(default_factory=list)
     gone: list[tuple[RunId, str]] = field(default_factory=list)
     failed: list[tuple[RunId, str]] = field(default_factory=list)
@@ -183,6 +188,12 @@ class _Undoing:
         self.assets, left, failed = await take_back_assets(self.archive, self.ledger, self.target)
         self.left += left
         self.failed += failed
+
+    async def look_at_assets(self) -> None:
+        """Of others, before any file goes: they may lie in files of our runs."""
+        receipts = self.ledger.asset_receipts().values()
+        gone = {one.there for one in receipts if one.state is AssetState.UNDONE}
+        self.referred = await Referred.of(self.target, self.archive.source, gone)
 
     # Runs
 
@@ -242,26 +253,41 @@ class _Undoing:
         attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
         paths, again = [], self._sent_again(run)
         for path in asked:
-            sent, found = self.ledger.sent_file(run, path), stored.get(path)
-            if path in attached:
+            found = stored.get(path)
+            if asset := self.referred.by(self.target.place(there.lender or there.id, path)):
+                self.left.append((run, f"file {path} stays: {asset} of the target lies there"))
+            elif path in attached:
                 self.left.append((run, f"file {path} is registered where it lies: its entry stays with the hidden run"))
             elif found is not None and path not in again:
                 self.left.append((run, f"file {path} stays: {LAST_COPY}"))
                 self.last_copies += 1
-            elif sent is None or found is None or alike(sent, found):
+            elif found is None or await self._is_as_sent(run, path, found, again[path]):
                 paths.append(path)
             else:
                 self.left.append((run, f"file {path} was changed in the target since"))
         return paths
 
-    def _sent_again(self, run: RunId) -> Set[str]:
-        """Paths of the files that a replay can bring: the source or the archive has them, or we make them."""
+    async def _is_as_sent(self, run: RunId, path: str, there: StoredFile, planned: StoredFile | None) -> bool:
+        """Also of a file that was sent by halves, or by a version that kept no values; of ours there is none else."""
+        sent = self.ledger.sent_file(run, path)
+        known = [one for one in (sent, planned) if one is not None]
+        for one in known:
+            if await AsSent(self.ledger, self.target).is_so(run, path, there, one):
+                return True
+        return not known
+
+    def _sent_again(self, run: RunId) -> Mapping[str, StoredFile | None]:
+        """Path -> the file, of those that a replay can bring: as source or archive have it; None where we make it."""
         step = plan_run(self.archive, run, self.profile, root=self.archive.unit_of(run) or run, depth=0)
         if step is None:
-            return frozenset()
+            return {}
         planned = step.planned_files(self.archive)
-        had = {one.path for one in planned if one.made or (one.artifact and one.artifact.stored)}
-        return had | step.made_by_others()
+        again: dict[str, StoredFile | None] = dict.fromkeys(step.made_by_others())
+        for one in planned:
+            stored = one.artifact.stored if one.artifact else None
+            if one.made or stored:
+                again[one.path] = self.archive.described(stored) if stored else None
+        return again
 
     async def _attached(self, there: Run) -> frozenset[str]:
         """Paths whose entries lead to other datastores: removing one for good would remove the source's own bytes."""
@@ -314,38 +340,46 @@ class _Undoing:
 
     async def take_back_job(self, root: RunId) -> None:
         """The jobs that stand for a root run, with all that is below them, and what is staged for them."""
+        run = self.archive.run(root)
+        shown = job_of(self.ledger, root) if self.ledger.receipt(root, RunItem.JOB_UNDONE) is None else None
+        shown = None if run is None or run.hidden else shown
         self.ledger.mark(root, [RunItem.JOB_UNDONE], State.SENDING)
         self.ledger.drop_evidence((run.id for run in self.archive.unit(root)), Way.JOB)
         try:
             jobs = jobs_put(self.ledger, root)
-            theirs = [name for name in jobs if not await self._archive_job(root, name)]
+            whys = {name: await self._archive_job(root, name, shown=name == shown) for name in jobs}
             await clear(self.archive, with_jobs(self.target).submitter, root)
         except ServiceError as error:
             self._fail(root, noted(error, f"job {root}"))
             return
-        self.left += [(root, f"job {name} of the target is not ours") for name in theirs]
-        if theirs:
+        left = [(root, f"job {name} of the target {why}") for name, why in whys.items() if why]
+        self.left += left
+        if left:
             self.ledger.forget(root, [RunItem.JOB_UNDONE])
         else:
             self.ledger.mark(root, [RunItem.JOB_UNDONE], State.SENT)
 
-    async def _archive_job(self, root: RunId, name: RunId) -> bool:
-        """False where somebody else's job has the name. Raises Rejected, Unavailable."""
+    async def _archive_job(self, root: RunId, name: RunId, *, shown: bool) -> str | None:
+        """Why it is left alone; None where it is archived or gone. Raises Rejected, Unavailable.
+
+        `shown`: it is the one that replay left to be seen, and no undo has begun to hide it.
+        """
         details = (await self.target.details([name])).get(name)
         if details is None:
             if (receipt := self.ledger.receipt(root, JobItem(name))) and receipt.state is State.SENT:
                 self.gone.append((root, GONE.format(what=f"job {name}")))
-            return True
+            return None
         if not lineage.is_our_job(details.run, self.archive.source, root):
-            return False
+            return "is not ours"
         if details.run.hidden:
-            return True
+            by_undo = is_taken_back(details.run) or may_be_taken_back(details.run)
+            return HIDDEN_BY_HAND if shown and not by_undo else None
         outcome = (await self._hide_marked(details.run.experiment, [details.run]))[name]
         if outcome is not None:
             raise outcome if isinstance(outcome, ServiceError) else outcome.error()
         self.jobs += 1
         self.progress.done("jobs archived")
-        return True
+        return None
 
     # Experiments
 
@@ -385,7 +419,14 @@ class _Undoing:
             marked = taken_back(experiment, self.archive.source, self.profile.limits.tags)
             word = {key: value for key, value in marked.tags.items() if experiment.tags.get(key) != value}
             # Its own values are not named: what somebody wrote there since they were listed stays.
-            await self.target.put_experiment(replace(marked, description=None, tags=word, archived=now()))
+            try:
+                await self.target.put_experiment(replace(marked, description=None, tags=word, archived=now()))
+            except Rejected as error:
+                if not (refused := Refused.of(error)).of_item:
+                    raise
+                self.ledger.mark(OWNER, item, State.SENT)
+                self.left.append((OWNER, f"experiment {experiment.name}: {refused.reason}"))
+                return
             self.experiments.append(experiment.name)
         self.ledger.forget(OWNER, item)
 

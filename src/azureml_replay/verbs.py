@@ -29,12 +29,11 @@ from azureml_replay.target.asset_plans import figures
 from azureml_replay.target.profile import planned_profile, refuse_same
 from azureml_replay.verification.accepting import accept as accept_changes
 from azureml_replay.verification.accepting import forget_accepted
-from azureml_replay.verification.assets import AssetProof
+from azureml_replay.verification.assets import verify_assets
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.seen import DirectUnits
 from azureml_replay.verification.verdict import Verdict, verdict
 from azureml_replay.verification.verify import verify_runs
-from azureml_replay.workspace.assets import takes_assets
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import AZURE_ML, by_route
@@ -183,8 +182,7 @@ async def verify(
         by = crew.look if crew else None
         await verify_runs(proof, target, direct, source=source, width=width, progress=progress, by=by)
     await verify_jobs(proof, target, jobs, source=source, width=width, progress=progress)
-    if takes_assets(target):
-        await AssetProof(archive, ledger, target, progress).look(selection, width)
+    await verify_assets(proof, target, selection, source=source, width=width, progress=progress)
     ledger.end_look(proof.look)
     now = accept_changes(archive, ledger, look=proof.look, by=accept) if accept is not None else ()
     return replace(verdict(archive, ledger, selection, deep=deep), accepted_now=now)

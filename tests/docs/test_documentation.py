@@ -52,6 +52,7 @@ NOT_RUN = {
     r"python3 -m venv |\. \.venv/": "each test of test_package has an environment of its own",
     r"azureml-replay browse ": "it ends with Ctrl-C, and needs a whole MLflow: test_browse types it",
     r"mlflow server ": "it ends with Ctrl-C: each test that needs one has a server started for it",
+    r"azureml-replay migrate .*--engine ray": "it needs Ray: e2e/test_ray types it where that is installed",
     r"make ": "it is what runs these tests, or the demo that sandbox/test_demo runs",
 }
 """Command lines that no test of this file runs, by how they begin, and why."""

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from azure.ai.ml import Output
-from azure.ai.ml.entities import Data
+from azure.ai.ml.entities import Data, Model
 
 import azureml_replay as library
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect
-from azureml_replay.direct.options import AssetsSent, ReplayOptions
+from azureml_replay.direct.options import AssetsSent, Replayed, ReplayOptions
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Location, RunId
@@ -41,6 +41,7 @@ from e2e.test_named_outputs import bytes_of
 from sandbox.conftest import plane
 from sandbox.jobs import API, Jobs, jobs, shell
 from sandbox.plane import Plane
+from sandbox.test_models import flavoured
 
 __all__ = ["jobs", "plane"]
 
@@ -174,3 +175,36 @@ def test_named_outputs_are_files_of_their_run_under_its_flags(
         whole = asyncio.run(migrated(source, target, folder, options=MigrateOptions(deep=True)))
         assert (whole.verdict.findings, whole.replayed.assets.files, reason in whole.verdict.reasons) == (0, 1, False)
         assert asyncio.run(bytes_of(target, f"azureml/{run}/model/m.bin")) == b"12345\n"
+
+
+def test_a_downloaded_archive_has_the_files_of_assets(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Models from disk arrive out of the archive alone, without the source; a second extraction fetches nothing."""
+    client_of(plane.workspace).models.create_or_update(
+        Model(name="disk", version="1", path=str(flavoured(tmp_path / "saved")), type="custom_model")
+    )
+    target, folder = sandbox.add_workspace(), tmp_path / "archive"
+    everything = AssetChoice(scope=AssetScope.ALL)
+    kept = ExtractOptions(assets=everything, download=True)
+
+    async def brought() -> list[int]:
+        counts = []
+        async with connect(configured(plane.workspace), clock=FastClock()) as reading:
+            for _ in range(2):
+                with Archive.create(folder, reading.ref) as archive:
+                    counts.append((await library.extract(reading, archive, options=kept)).kept)
+        return counts
+
+    async def sent() -> Replayed:
+        async with connect(configured(target), clock=FastClock()) as writing:
+            with Archive.open(folder) as archive:
+                return await library.replay(archive, None, writing, options=ReplayOptions(assets=everything))
+
+    assert asyncio.run(brought()) == [2, 0]
+    with Archive.open(folder, write=False) as archive:
+        assert archive.lacking_asset_files() == []
+    done = asyncio.run(sent())
+    assert (done.assets.made, done.assets.files, done.assets.failed) == (1, 2, ())
+    client_of(target).models.download("disk", version="1", download_path=str(tmp_path / "down"))
+    assert next((tmp_path / "down").rglob("data.bin")).read_bytes() == b"weights"

@@ -133,3 +133,38 @@ def test_what_had_a_secret_is_listed_and_not_made(plane: Plane, sandbox: Sandbox
     with Archive.open(tmp_path / "archive", write=False) as archive:
         assert [str(one.key) for one in archive.assets() if one.redacted] == ["environment private:1"]
     assert listed(there) == listed(plane)
+
+
+def test_models_are_linked_by_the_registry_where_arm_loses_their_run(
+    plane: Plane, calm: Sandbox, tmp_path: Path
+) -> None:
+    """The first model tells that ARM does; the next version, and those of later calls, are made with their run.
+
+    One whose version is a text has no such way: its property names the run, and an omission tells it.
+    """
+    small(plane)
+    calm.set_faults(strict=["drop-job-names"])
+    target, folder = calm.add_workspace(), tmp_path / "archive"
+    uri = "azureml://jobs/trained/outputs/artifacts/paths/model/"
+
+    first = asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING))
+    for version in ("3", "text"):
+        body = {"properties": {"modelType": "mlflow_model", "modelUri": uri, "jobName": "trained", "stage": "Staging"}}
+        calm.set_faults()
+        plane.document("arm", "PUT", f"/models/own/versions/{version}", API, body)
+        calm.set_faults(strict=["drop-job-names"])
+    later, again = (asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING)) for _ in range(2))
+    calm.set_faults()
+
+    there = Plane(target, token())
+    told = {one["name"]: one["properties"] for one in there.arm("/models/own/versions", listViewType="All")["value"]}
+    assert {name: one["jobName"] for name, one in told.items()} == {
+        "1": "trained",
+        "2": None,
+        "3": "trained",
+        "text": None,
+    }
+    assert told["3"]["stage"] == "Staging"
+    unlinked = UNLINKED.format("trained")
+    assert [one.verdict.reasons[unlinked] for one in (first, later, again)] == [1, 2, 2]
+    assert (first.verdict.findings, later.verdict.findings, again.replayed.assets.made) == (0, 0, 0)

@@ -11,7 +11,8 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import FILE_GONE, FILES_AS_BEFORE, FILES_LEFT_OUT
 from azureml_replay.cli.next_step import Typed, mend_of
 from azureml_replay.cli.undo import lines
-from azureml_replay.comparison.three_way import GONE_REASON, LOST
+from azureml_replay.comparison.three_way import GONE_REASON, LOST, Prefer
+from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Omission, RunId
@@ -112,7 +113,7 @@ def test_a_migration_that_sends_a_damaged_file_anew_reads_it_back(bench: Bench) 
     bench.change(log_bytes(b"LOG"))
     assert kinds(bench.verify(deep=True)) == DAMAGED
     at_source(bench, log_bytes(b"new"), noted("01", "child"))
-    sent = bench.migrate()
+    sent = bench.migrate(options=MigrateOptions(replay=ReplayOptions(prefer=Prefer.SOURCE)))
     assert (holds(bench, LOG, "child", b"new"), kinds(sent), sent.proves) == (True, set(), True)
 
     at_source(bench, log_bytes(b"two"), noted("02", "child"))
@@ -135,12 +136,33 @@ def test_a_file_that_nobody_can_compare_any_more_is_counted(bench: Bench) -> Non
     bench.migrate()
     at_source(bench, removed(LOG, "child"))
     bench.migrate()
-    bench.change(log_bytes(b"LOG"))
 
     for verdict in (bench.verify(), bench.verify(deep=True), bench.status()):
         assert (verdict.findings, verdict.unverifiable, verdict.reasons) == (0, 1, {GONE_REASON: 1})
+    bench.change(log_bytes(b"LOG"))
+    for verdict in (bench.verify(), bench.verify(deep=True), bench.status()):
+        assert kinds(verdict) == {(f"file {LOG}: bytes", "edited in target")}
     bench.change(log_bytes(b"longer"))
-    assert kinds(bench.verify()) == {(f"file {LOG}", "edited in target")}
+    assert (f"file {LOG}", "edited in target") in kinds(bench.verify())
+
+
+def test_a_log_that_somebody_wrote_in_the_target_is_his_though_it_is_as_long(bench: Bench) -> None:
+    """No checksum tells it from what was sent, its ETag does: told by a plain look, never written over nor removed."""
+    bench.migrate()
+    bench.change(log_bytes(b"LOG"))
+    assert kinds(bench.verify()) == DAMAGED, "nobody asked for bytes"
+
+    at_source(bench, log_bytes(b"new"), noted("01", "child"))
+    done = bench.migrate()
+    assert (holds(bench, LOG, "child", b"LOG"), done.exit) == (True, Exit.FINDINGS)
+    bench.change(log_bytes(b"log"))
+    at_source(bench, log_bytes(b"log"), noted("02", "child"))
+    assert bench.migrate().proves, "as the source has it by now: nothing is lost"
+
+    bench.change(log_bytes(b"LOG"))
+    undone = bench.undo()
+    assert undone.left == (("child", f"file {LOG} was changed in the target since"),)
+    assert holds(bench, LOG, "child", b"LOG")
 
 
 def test_what_the_archive_keeps_is_sent_though_the_source_lost_it(bench: Bench) -> None:

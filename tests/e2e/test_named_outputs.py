@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from azure.ai.ml import Output
@@ -15,8 +16,10 @@ from azureml_replay.cli.status import AsTyped, lines
 from azureml_replay.direct.options import AssetsSent, ReplayOptions
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Location
-from azureml_replay.planning.assets import NO_ASSETS
+from azureml_replay.planning.assets import NO_ASSETS, NO_FILES
+from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.history import NAMED_OUTPUT
+from azureml_replay.report_page.assets import AssetBook
 from azureml_replay.report_page.blocks import Numbers
 from azureml_replay.report_page.detail import Details
 from azureml_replay.report_page.file_tables import FileTables
@@ -59,10 +62,9 @@ def test_each_named_output_is_an_omission_of_its_own(
         status = library.status(archive)
         (target,) = archive.targets()
         reported = [Known.of(archive, ledger).reasons[NAMED_OUTPUT] for ledger in (None, archive.ledger(target))]
+        nothing = (frozenset[str](), {}, Pictures(archive, 0), FileTables(archive, 0), {})
         shown = [
-            Details(archive, ledger, frozenset(), {}, Pictures(archive, 0), FileTables(archive, 0), {}).of(
-                lone, Numbers()
-            )
+            Details(archive, ledger, *nothing, AssetBook.of(archive, ledger, {})).of(lone, Numbers())
             for ledger in (None, archive.ledger(target))
         ]
     assert {f"output {name}, workspaceblobstore: azureml/{lone}/{name}/" for name in ("model", "data")} <= set(whats)
@@ -102,6 +104,24 @@ def test_named_outputs_come_along(jobs: Jobs, sandbox: Sandbox, azure_env: dict[
         str(path).partition("/datastores/")[2] for path in after
     ]
     assert asyncio.run(bytes_of(target, f"azureml/{lone}/model/m.bin")) == b"1\n"
+
+
+def test_a_choice_of_flags_is_not_for_ever(
+    jobs: Jobs, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """An output that one replay left out is sent by the next that does not; until then it is an omission."""
+    run = jobs.run(shell("echo 1 > ${{outputs.model}}/m.bin", outputs={"model": FOLDER}))["runId"]
+    narrow = (ReplayOptions(files=FileChoice(artifacts=False)), ReplayOptions(assets=NO_ASSETS))
+    for number, options in enumerate(narrow):
+        target, folder = sandbox.add_workspace(), tmp_path / str(number)
+        go = partial(migrated, jobs.plane.workspace, target, folder)
+
+        left, whole = asyncio.run(go(options=MigrateOptions(replay=options))), asyncio.run(go())
+
+        assert {NO_FILES, NAMED_OUTPUT} & left.verdict.reasons.keys()
+        assert not {NO_FILES, NAMED_OUTPUT} & whole.verdict.reasons.keys()
+        assert (whole.verdict.proves, whole.replayed.assets.files) == (True, 1)
+        assert asyncio.run(bytes_of(target, f"azureml/{run}/model/m.bin")) == b"1\n"
 
 
 async def bytes_of(workspace: WorkspaceFile, path: str) -> bytes:

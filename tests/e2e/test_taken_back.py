@@ -141,6 +141,11 @@ def test_what_somebody_else_hid_stays_hidden(
     asyncio.run(migrated(source, workspace, tmp_path / "first"))
     change(calm, workspace, hide())
     kept = asyncio.run(migrated(source, workspace, tmp_path / "fresh"))
+    left = asyncio.run(undone(workspace, tmp_path / "first"))
+    assert left.left == (("root", "run root was edited in the target since: hidden"),)
+    back = asyncio.run(migrated(source, workspace, tmp_path / "first"))
+
+    change(calm, workspace, in_run(lambda _: {"hidden": False}))
     asyncio.run(undone(workspace, tmp_path / "first"))
     asyncio.run(migrated(source, workspace, tmp_path / "first"))
     copied = {UNDO_TAG: MARKS[1]}  # with the child's other tags, while that was hidden
@@ -148,7 +153,7 @@ def test_what_somebody_else_hid_stays_hidden(
 
     still = asyncio.run(migrated(source, workspace, tmp_path / "freshest"))
 
-    for done in (kept, still):
+    for done in (kept, back, still):
         assert dict(done.verdict.kinds) == {"edited in target": 1}
         assert [(finding.run, finding.what) for finding in done.verdict.first] == [("root", "hidden")]
     assert held(calm, workspace)["root"]["hidden"]
@@ -189,6 +194,7 @@ def test_a_mark_that_cannot_be_removed_is_void(
     change(calm, workspace, hide())
     kept = asyncio.run(migrated(source, workspace, tmp_path / "freshest"))
     assert dict(kept.verdict.kinds) == {"edited in target": 1}
+    change(calm, workspace, in_run(lambda _: {"hidden": False}))  # as a run that somebody hid is not undo's
     assert asyncio.run(undone(workspace, tmp_path / "fresh")).left == ()
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.ai.ml.entities import Model
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
@@ -22,12 +23,13 @@ from azureml_replay.cli.undo import lines
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.target.diagnosis.sheet import Outcome
 from azureml_replay.target.undone import Undone
-from azureml_replay.undoing import undo
+from azureml_replay.undoing import HIDDEN_BY_HAND, undo
 from azureml_sandbox.fill.sample_runs import empty_run, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.assets import client_of
 from e2e.histories import small
 from e2e.library import DiesAt, FastClock, PowerCut, migrated
-from e2e.tampering import BEGIN, HOME, Held, change, fill, in_run
+from e2e.tampering import BEGIN, BYTES, FILE, HOME, Held, change, fill, in_run
 from e2e.test_doctor import examined, rows
 from e2e.test_refused import judged
 from e2e.test_synthetic import extracted, replayed, staged
@@ -225,6 +227,27 @@ def test_what_was_edited_since_is_left_alone(
     assert after.files == before.files
 
 
+def test_files_that_somebodys_model_lies_in_stay(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """Registered from a replayed run, it has no bytes but the run's: the run is hidden without them."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+    client = client_of(workspace)
+    of_root = "azureml://jobs/root/outputs/artifacts/paths/outputs/"
+    client.models.create_or_update(Model(name="theirs", version="1", path=of_root, type="custom_model"))
+
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    stay = ("outputs/empty.txt", FILE)
+    assert done.left == tuple(("root", f"file {one} stays: model theirs:1 of the target lies there") for one in stay)
+    client.models.download("theirs", "1", download_path=tmp_path / "got")
+    assert BYTES in [one.read_bytes() for one in (tmp_path / "got").rglob("*") if one.is_file()]
+    seen = look(workspace)
+    assert (seen.runs["root"]["stage"], {run for run, _ in seen.files} & {"root", "child"}) == ("deleted", {"root"})
+
+
 def test_a_run_that_is_not_ours_stays(
     small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
 ) -> None:
@@ -267,6 +290,10 @@ def test_a_job_that_replayed_is_archived_and_shown_again(
     asyncio.run(replayed(small_history, workspace, tmp_path / "archive"))
     before = look(workspace)
     (job,) = before.jobs
+    change(calm, workspace, in_run(lambda _: {"hidden": True}, job))
+    by_hand = asyncio.run(undone(workspace, tmp_path / "archive"))
+    assert (by_hand.jobs, [why for _, why in by_hand.left]) == (0, [f"job {job} of the target {HIDDEN_BY_HAND}"])
+    change(calm, workspace, in_run(lambda _: {"hidden": False}, job))
 
     done = [asyncio.run(undone(workspace, tmp_path / "archive")) for _ in range(2)]
 

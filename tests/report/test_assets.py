@@ -11,13 +11,12 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.archive.assets import AssetExtraction
-from azureml_replay.archive.database import now
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, RunId
 from azureml_replay.planning.assets import digest_of_asset
 from azureml_replay.report_page import report
 from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, AssetUse, OutsideKind, mention
-from looks import all_looked_at
+from looks import all_looked_at, assets_looked_at
 from report.archives import BEGIN, HOSTILE, SOURCE, TARGET, a_run, put
 from report.conftest import Opened
 from report.test_list import AXE
@@ -28,6 +27,7 @@ ENVIRONMENT = AssetKey(AssetKind.ENVIRONMENT, "own-env", "2")
 COMPONENT = AssetKey(AssetKind.COMPONENT, "train", "0.0.1")
 NUMBERS = AssetKey(AssetKind.DATA, "numbers", "1")
 GONE = AssetKey(AssetKind.ENVIRONMENT, "gone", "7")
+WRONG = Finding(RunId(""), f"{COMPONENT}: description", "differs", "a", "b")
 LINK_LOST = "the target keeps no link from it to run train: its property azureml_replay names it"
 
 
@@ -69,21 +69,21 @@ def filled(folder: Path, extra: int = 0) -> Path:
         all_looked_at(archive, archive.ledger(TARGET), {})
         for receipt in receipts(assets):
             archive.ledger(TARGET).put_asset_receipt(receipt)
+        assets_looked_at(archive, archive.ledger(TARGET), {COMPONENT: [WRONG]})
     return folder
 
 
 def receipts(assets: Sequence[Asset]) -> list[AssetReceipt]:
     """Equal, with an omission, with findings under another version; what is more was not sent."""
     sent = [
-        AssetReceipt(key=one.key, there=one.key, state=AssetState.SENT, planned=digest_of_asset(one), looked=now())
+        AssetReceipt(key=one.key, there=one.key, state=AssetState.SENT, planned=digest_of_asset(one))
         for one in assets[:4]
     ]
-    wrong = Finding(RunId(""), f"{COMPONENT}: description", "differs", "a", "b")
     return [
         replace(sent[0], detail=LINK_LOST),
         replace(sent[1], state=AssetState.ADOPTED),
-        replace(sent[2], there=AssetKey(AssetKind.COMPONENT, "train", "0.0.1-a1b2c3"), found=(wrong,)),
-        replace(sent[3], state=AssetState.REFUSED, looked=None, detail="the service refuses its URI"),
+        replace(sent[2], there=AssetKey(AssetKind.COMPONENT, "train", "0.0.1-a1b2c3")),
+        replace(sent[3], state=AssetState.REFUSED, detail="the service refuses its URI"),
     ]
 
 

@@ -19,13 +19,15 @@ from typer.testing import CliRunner
 
 from azureml_replay.cli.app import app
 from azureml_replay.comparison.three_way import Fate
+from azureml_replay.mlflow.not_ours import KEPT
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import Document
 from e2e.tampering import HOME, Held, change, fill, in_home, in_run, row
 from mlflow_servers import MlflowServer
-from servers.moving import Sent, bindings, findings, kept, named, prefix_of, sent_now, taken_back
+from servers.moving import Sent, bindings, copied, findings, kept, named, omissions, prefix_of, sent_now, taken_back
 from servers.seen import SeenRun, look
 
+SOME = "model.bin"
 PRESSING = ("missing", "warning")
 LATER = "2030-01-01T00:00:00+00:00"
 _YEARS = count(2031)
@@ -56,6 +58,14 @@ class Sides:
 
     def seen(self, run: str) -> SeenRun:
         return look(self.server.url, prefix_of(self.target)).runs[self.there(run)]
+
+    def home(self) -> str:
+        """The experiment's id there."""
+        return str(self.client.get_experiment_by_name(prefix_of(self.target) + HOME).experiment_id)
+
+    def stage(self, run: str) -> str:
+        """Of a run there, by its id."""
+        return str(self.client.get_run(run).info.lifecycle_stage)
 
     def told(self) -> set[tuple[str, str, str]]:
         return {(one.run, one.what, one.kind) for one in findings(self.folder, self.target)}
@@ -147,11 +157,15 @@ def test_undo_hides_and_replay_brings_back(
     before = sides.seen("root")
     home = sides.client.get_experiment_by_name(prefix_of(sides.target) + HOME)
     own = sides.client.create_run(home.experiment_id, run_name="theirs")
+    sides.client.create_registered_model(model := f"{prefix_of(sides.target)}model")
+    sides.client.create_model_version(model, f"runs:/{sides.there('root')}/outputs/{SOME}", sides.there("root"))
 
     done = asyncio.run(taken_back(sides.folder, sides.target))
 
     assert (done.runs, done.failed, HOME in done.experiments) == (2, (), False)
-    assert (sides.seen("root").stage, sides.seen("root").files) == ("deleted", {})
+    assert sides.seen("root").stage == "deleted"
+    assert list(sides.seen("root").files) == [f"outputs/{SOME}"]
+    assert [why for _, why in done.left] == [f"file outputs/{SOME} stays: model {model}:1 of the target lies there"]
     listed = sides.client.search_runs([home.experiment_id], run_view_type=ViewType.ACTIVE_ONLY)
     assert [run.info.run_id for run in listed] == [own.info.run_id]
     assert sides.send().verdict.findings == 0
@@ -159,6 +173,100 @@ def test_undo_hides_and_replay_brings_back(
     assert (after.stage, after.files, after.points, after.tags) == ("active", before.files, before.points, before.tags)
     refused = CliRunner().invoke(app, ["undo", str(sides.folder), "--target", str(sides.target), "--delete"])
     assert "mlflow gc" in str(refused.exception)
+
+
+def test_what_others_have_there_is_neither_deleted_nor_brought_back(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """A server deletes an experiment with everything in it, and restores what was deleted one by one before."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    sides.send()
+    client, home = sides.client, sides.home()
+    theirs = client.create_run(home, run_name="theirs").info.run_id
+
+    sides.edit(in_home(archivedTime=LATER))
+    done = sides.send()
+
+    assert (done.replayed.failed, done.verdict.findings) == ((), 0)
+    held = {one.what: one.reason for one in omissions(sides.folder, sides.target)}
+    assert f"run {theirs}, which is not of this source" in held[f"experiment {HOME}: archived"]
+    assert (client.get_experiment(home).lifecycle_stage, sides.stage(theirs)) == ("active", "active")
+
+    client.delete_run(theirs)
+    client.delete_run(sides.there("child"))
+    undone = asyncio.run(taken_back(sides.folder, sides.target))
+
+    assert undone.runs == 1
+    assert [what for _, what in undone.left] == [
+        f"experiment {HOME}: {KEPT.format(what=f'run {theirs}, which is not of this source')}",
+        f"run {sides.there('child')} was edited in the target since: hidden",
+    ]
+    again = sides.send()
+    assert again.replayed.failed == ()
+    assert [sides.stage(run) for run in (theirs, sides.there("child"), sides.there("root"))] == [
+        *("deleted", "deleted", "active")
+    ]
+    assert ("child", "hidden", Fate.EDITED.value) in sides.told()
+
+
+def test_no_run_is_made_twice_where_its_experiment_has_another_name(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """Another archive of the source finds them by their tags; the same source under another prefix is none of its."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    asyncio.run(kept(source, sides.folder))
+    other, beside = (copied(sides.folder, tmp_path / name) for name in ("other", "beside"))
+    sides.send()
+    named_so = prefix_of(sides.target)
+    sides.client.rename_experiment(sides.home(), f"vision team / {HOME}")
+
+    again = sent_now(other, sides.target)
+
+    assert (again.replayed.failed, again.replayed.points) == ((), 0)
+    assert bindings(other, sides.target) == bindings(sides.folder, sides.target)
+    assert ("root", "experiment", "differs") in {(one.run, one.what, one.kind) for one in findings(other, sides.target)}
+    (tmp_path / "beside.d").mkdir()
+    apart = named(mlflow_server, tmp_path / "beside.d")
+    assert prefix_of(apart) != named_so
+    sent_now(beside, apart)
+    assert not set(bindings(beside, apart).values()) & set(bindings(other, sides.target).values())
+
+
+def test_an_experiment_with_more_than_runs_stays(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """Traces and logged models are of whoever recorded them: no run of ours has any."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    sides.send()
+    left = []
+
+    for script in (TRACE, LOGGED_MODEL):
+        mlflow_server.does(script.format(home=sides.home()))
+        left += [why for _, why in asyncio.run(taken_back(sides.folder, sides.target)).left]
+
+    assert left == [f"experiment {HOME}: {KEPT.format(what=what)}" for what in ("traces", "logged models")]
+    assert sides.client.get_experiment(sides.home()).lifecycle_stage == "active"
+
+
+TRACE = """
+import mlflow
+mlflow.set_experiment(experiment_id="{home}")
+with mlflow.start_span(name="chain"):
+    pass
+mlflow.flush_trace_async_logging()
+"""
+LOGGED_MODEL = """
+import mlflow, time
+client = mlflow.MlflowClient()
+client.delete_traces(experiment_id="{home}", max_timestamp_millis=int(time.time() * 1000) + 60_000)
+client.create_logged_model(experiment_id="{home}", name="theirs")
+"""
 
 
 def test_commands_name_the_server_as_any_workspace(

@@ -1,19 +1,21 @@
-"""What became of each asset in one target."""
+"""What became of each asset in one target, and which choices were made of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from azureml_replay import redact
+from azureml_replay.archive.asset_records import told_by
 from azureml_replay.archive.database import now
+from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.archive.records import dumps, loads
-from azureml_replay.instants import Instant
-from azureml_replay.model import Finding, Json, RunId
-from azureml_replay.workspace.asset import AssetKey, AssetKind
+from azureml_replay.model import Json, RunId
+from azureml_replay.planning.references import AssetFate
+from azureml_replay.workspace.asset import AssetKey, AssetKind, AssetUse
 
 
 class AssetState(Enum):
@@ -32,6 +34,16 @@ class AssetState(Enum):
     """Made by this archive, and archived by `undo`."""
 
 
+FATES = {
+    AssetState.SENDING: AssetFate.CREATE,
+    AssetState.SENT: AssetFate.THERE,
+    AssetState.ADOPTED: AssetFate.ADOPT,
+    AssetState.LEFT: AssetFate.CONFLICT,
+    AssetState.REFUSED: AssetFate.OMITTED,
+}
+"""What a plan says of them; of what was taken back nothing."""
+FateOfAsset: TypeAlias = "tuple[AssetFate | None, AssetKey | None, str | None]"
+"""What became of an asset, its name in the target where it is there, and what is told of it."""
 THERE = frozenset({AssetState.SENT, AssetState.ADOPTED})
 """States of what the target holds."""
 
@@ -52,10 +64,27 @@ class AssetReceipt:
     fields: Mapping[str, Json] = field(default_factory=dict)
     """What may change of it, as the target answered it last."""
     detail: str | None = None
-    looked: Instant | None = None
-    """When verify compared it last; nothing was written since."""
-    found: tuple[Finding, ...] = ()
-    """What that found."""
+
+    @property
+    def told(self) -> tuple[object, ...]:
+        """All that says what is there: where it changes, what was compared before counts no more."""
+        return self.state, self.there, self.planned, self.answered, dict(self.fields)
+
+
+_COLUMNS = "kind, name, version, state, there_name, there_version, planned, answered, fields, detail"
+CHOICES = Topic(Way.ASSET, "")
+"""Whose evidence says which choices of assets were made."""
+_CHOICES = "assets"
+
+
+def topic_of(key: AssetKey) -> Topic:
+    """Under what the evidence of an asset lies."""
+    return Topic(Way.ASSET, str(key))
+
+
+def owner_of(key: AssetKey) -> RunId:
+    """Under what its files lie among those that were sent."""
+    return RunId(f"{Way.ASSET.value} {key}")
 
 
 class AssetReceipts(OfTarget):
@@ -63,24 +92,90 @@ class AssetReceipts(OfTarget):
 
     def asset_receipts(self) -> dict[AssetKey, AssetReceipt]:
         """Asset of the source -> what became of it."""
+        return self._asset_receipts("version <> ''")
+
+    def name_receipts(self) -> dict[AssetKey, AssetReceipt]:
+        """Name of assets, with an empty version -> what became of that which its versions share."""
+        return self._asset_receipts("version = ''")
+
+    def _asset_receipts(self, which: str) -> dict[AssetKey, AssetReceipt]:
         rows = self._all(
-            "select kind, name, version, state, there_name, there_version, planned, answered, fields, detail, "
-            "looked, found from asset_receipt where target = ? order by kind, name, version",
+            f"select {_COLUMNS} from asset_receipt where target = ? and {which} order by kind, name, version",  # noqa: S608
             (self._number,),
         )
         return {one.key: one for one in map(_receipt, rows)}
 
+    @property
+    def has_assets(self) -> bool:
+        """True once anything became of an asset in this target."""
+        return self._one("select 1 from asset_receipt where target = ? limit 1", (self._number,)) is not None
+
+    def fates_of_references(self, runs: Sequence[RunId]) -> Iterator[tuple[RunId, AssetUse, FateOfAsset]]:
+        """What these runs and their jobs name, each with what became of it here, by run and place."""
+        rows = self._among(
+            "select whose, place, text, a.kind, a.name, a.version, outside, state, there_name, there_version, detail "
+            "from asset_ref a left join asset_receipt r on r.kind = a.kind and r.name = a.name "
+            "and r.version = a.version and r.target = coalesce(?2, -1) where owner = 'run' and whose in",
+            runs,
+            "order by 1, 2",
+            (self._number,),
+        )
+        for run, place, text, kind, name, version, outside, *told in rows:
+            key, where = told_by(kind, name, version, outside)
+            yield RunId(run), AssetUse(place, text, key, where), _fate(key, *told)
+
     def put_asset_receipt(self, receipt: AssetReceipt) -> None:
-        """Write what became of an asset, in place of what was known; on the disk when this returns. Repeatable."""
-        key, there = receipt.key, receipt.there
+        """Write what became of an asset, in place of what was known; on the disk when this returns. Repeatable.
+
+        Where something else is there by now, nothing of it counts as compared any more.
+        """
+        key, there, before = receipt.key, receipt.there, self._asset_receipt(receipt.key)
         with self._transaction(durable=True):
+            if before is None or before.told != receipt.told:
+                self._unsettle_asset(key)
             cells = (key.kind.value, key.name, key.version, receipt.state.value, there.name, there.version)
             digests = (receipt.planned, receipt.answered, dumps(dict(receipt.fields)).decode())
             detail = receipt.detail and redact.text(receipt.detail)
             self._execute(
-                "insert or replace into asset_receipt values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (self._owner(), *cells, *digests, detail, now().ticks, *_seen(receipt)),
+                "insert or replace into asset_receipt values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (self._owner(), *cells, *digests, detail, now().ticks),
             )
+
+    def _asset_receipt(self, key: AssetKey) -> AssetReceipt | None:
+        row = self._one(
+            f"select {_COLUMNS} from asset_receipt where target = ? and kind = ? and name = ? and version = ?",  # noqa: S608
+            (self._number, key.kind.value, key.name, key.version),
+        )
+        return row and _receipt(row)
+
+    def _unsettle_asset(self, key: AssetKey) -> None:
+        """Findings about bytes stand until bytes are looked at again."""
+        whose = (self._number, Way.ASSET.value, str(key))
+        self._execute("delete from evidence where target = ? and way = ? and whose = ?", whose)
+        self._execute("delete from planned_omission where target = ? and way = ? and whose = ?", whose)
+        sql = "delete from finding where target = ? and way = ? and whose = ? and aspect <> ?"
+        self._execute(sql, (*whose, Aspect.BYTES.value))
+
+    def choose_assets(self, choice: Json) -> None:
+        """Note a choice by which assets are about to be sent: what it takes is expected from now on. Repeatable."""
+        if choice not in self.asset_choices():
+            with self._transaction(durable=True):
+                self.put_asset_choices([choice])
+
+    def put_asset_choices(self, more: Sequence[Json]) -> None:
+        """Add choices to those that were noted, in the caller's transaction."""
+        chosen = self.asset_choices()
+        told = {_CHOICES: [*chosen, *(one for one in more if one not in chosen)]}
+        row = (self._owner(), CHOICES.way.value, CHOICES.name, dumps(told).decode())
+        self._execute("insert or replace into evidence (target, way, whose, carried) values (?, ?, ?, ?)", row)
+
+    def asset_choices(self) -> Sequence[Json]:
+        """All that were noted, the first one first."""
+        row = self._one(
+            "select carried from evidence where target = ? and way = ? and whose = ?",
+            (self._number, CHOICES.way.value, CHOICES.name),
+        )
+        return list(loads(row[0])[_CHOICES]) if row and row[0] else []
 
     def asset_names(self) -> dict[AssetKey, AssetKey]:
         """Source -> target of the assets that have another name there."""
@@ -88,15 +183,18 @@ class AssetReceipts(OfTarget):
         return {key: there for key, there in found.items() if key != there}
 
 
-def _seen(receipt: AssetReceipt) -> tuple[int | None, str | None]:
-    if receipt.looked is None:
-        return None, None
-    found = [[one.what, one.kind, redact.text(one.expected), redact.text(one.actual)] for one in receipt.found]
-    return receipt.looked.ticks, dumps(found).decode()
+def _fate(
+    key: AssetKey | None, state: str | None, name: str | None, version: str | None, detail: str | None
+) -> FateOfAsset:
+    if key is None or state is None:
+        return None, None, None
+    told = AssetState(state)
+    there = AssetKey(key.kind, name or key.name, version or key.version) if told in THERE else None
+    return FATES.get(told), there, detail
 
 
 def _receipt(row: tuple[Any, ...]) -> AssetReceipt:
-    kind, name, version, state, there_name, there_version, planned, answered, fields, detail, looked, found = row
+    kind, name, version, state, there_name, there_version, planned, answered, fields, detail = row
     told = AssetKind(kind)
     return AssetReceipt(
         key=AssetKey(told, name, version),
@@ -106,6 +204,4 @@ def _receipt(row: tuple[Any, ...]) -> AssetReceipt:
         answered=answered,
         fields=loads(fields or "{}"),
         detail=detail,
-        looked=None if looked is None else Instant(looked),
-        found=tuple(Finding(RunId(""), *cells) for cells in loads(found or "[]")),
     )

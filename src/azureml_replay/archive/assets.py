@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from azureml_replay import redact
@@ -21,7 +22,8 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import loads, optional, pack, stored_of, stored_row, unpack
 from azureml_replay.model import Location, RunId, StoredFile
-from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse, digest_of
+from azureml_replay.workspace.place import Place
 
 _COLUMNS = "kind, name, version, redacted, unknown, record"
 _FILE = "datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type"
@@ -36,6 +38,20 @@ class AssetExtraction:
 
     scope: str
     kinds: frozenset[AssetKind]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetListing:
+    """The files of an asset in figures."""
+
+    files: int = 0
+    bytes: int = 0
+    largest: int = 0
+    digest: str = ""
+    """Of paths, sizes and checksums; nothing where there are no files."""
+
+
+NO_LISTING = AssetListing()
 
 
 class AssetContents(Documents):
@@ -53,25 +69,48 @@ class AssetContents(Documents):
             row = (told.scope, kinds, str(now()))
             self._execute("insert or replace into asset_extraction (id, scope, kinds, at) values (1, ?, ?, ?)", row)
 
+    def put_asset_naming(self, workspace: Place, like: str) -> None:
+        """Keep how runs of a workspace name an asset, by a name of one that need not be there. Repeatable."""
+        if self.asset_naming(workspace) == like:
+            return
+        with self._transaction():
+            self._execute("insert or replace into asset_naming (place, text) values (?, ?)", (workspace.key, like))
+
+    def asset_naming(self, workspace: Place) -> str | None:
+        """A name of an asset as runs of a workspace have it; None where nobody asked the workspace."""
+        row = self._one("select text from asset_naming where place = ?", (workspace.key,))
+        return row and str(row[0])
+
     def put_uses(self, run: RunId, uses: Sequence[AssetUse]) -> None:
         """Replace what a run names. Repeatable."""
         with self._transaction():
             self._replace_uses("run", run, uses)
 
-    def put_assets(self, assets: Iterable[Asset]) -> None:
-        """Keep assets, each in place of what was known of it. Repeatable."""
+    def put_assets(self, assets: Iterable[Asset], unlisted: Mapping[AssetKey, str] = {}) -> None:  # read
+        """Keep assets, each in place of what was known of it. Repeatable.
+
+        `unlisted`: those whose files are to be listed now -> what is told of them until they are.
+        """
         with self._transaction():
             for asset in assets:
                 record, redacted = asset_record(asset, self._rules)
                 cells = (*_cells(asset.key), stamp(asset.created), asset.archived, redacted, optional(asset.unknown))
                 self._execute(
-                    "insert or replace into asset values (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*cells, *pack(record))
+                    "insert or replace into asset values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    (*cells, *pack(record), now().ticks),
                 )
                 self._execute("delete from asset_lack where kind = ? and name = ? and version = ?", _cells(asset.key))
                 self._replace_uses("asset", str(asset.key), asset.uses)
+                if asset.key in unlisted:
+                    self._execute(
+                        "insert into asset_lack values (?, ?, ?, ?)", (*_cells(asset.key), unlisted[asset.key])
+                    )
 
     def lack_asset(self, key: AssetKey, reason: str) -> None:
-        """Note that an asset that something names cannot be had. Repeatable; what was kept of it stays."""
+        """Note that an asset that something names cannot be had, or of a kept one that its files could not be listed.
+
+        Repeatable; what was kept of it stays.
+        """
         with self._transaction():
             cells = (*_cells(key), redact.text(reason))
             self._execute("insert or replace into asset_lack values (?, ?, ?, ?)", cells)
@@ -81,12 +120,16 @@ class AssetContents(Documents):
         record = container_record(container, self._rules)
         cells = (container.kind.value, container.name, container.archived, optional(container.unknown))
         with self._transaction():
-            self._execute("insert or replace into asset_container values (?, ?, ?, ?, ?, ?)", (*cells, *pack(record)))
+            self._execute(
+                "insert or replace into asset_container values (?, ?, ?, ?, ?, ?, ?)",
+                (*cells, *pack(record), now().ticks),
+            )
 
     def put_asset_files(self, key: AssetKey, files: Iterable[StoredFile]) -> None:
         """Replace the list of an asset's files. Repeatable."""
         with self._transaction():
-            self._execute("delete from asset_file where kind = ? and name = ? and version = ?", _cells(key))
+            for table in ("asset_file", "asset_lack"):
+                self._execute(f"delete from {table} where kind = ? and name = ? and version = ?", _cells(key))  # noqa: S608
             for file in files:
                 cleaned, _ = self._clean_file(file)
                 place = (file.location.datastore, self._rules.path(file.location.path))
@@ -124,10 +167,29 @@ class AssetContents(Documents):
         sql = f"select {_FILE} from asset_file where kind = ? and name = ? and version = ? order by 1, 2"  # noqa: S608
         return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql, _cells(key))]
 
-    def asset_totals(self) -> dict[AssetKey, tuple[int, int]]:
-        """Asset -> number of its files and their bytes, of those with any."""
-        sql = "select kind, name, version, count(*), sum(size_bytes) from asset_file group by kind, name, version"
-        return {_key(*key): (files, size) for *key, files, size in self._all(sql)}
+    def lacking_asset_files(self) -> list[StoredFile]:
+        """Files of assets whose bytes the archive lacks, each once."""
+        sql = (
+            f"select distinct {_FILE} from asset_file f where not exists (select 1 from content c "  # noqa: S608
+            "where c.datastore = f.datastore and c.path = f.path and c.etag = ifnull(f.etag, '') "
+            "and c.sha256 is not null) order by 1, 2"
+        )
+        return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql)]
+
+    def is_asset_file(self, place: Location) -> bool:
+        """True where an asset has a file there."""
+        sql = "select 1 from asset_file where datastore = ? and path = ? limit 1"
+        return self._one(sql, (place.datastore, place.path)) is not None
+
+    def asset_listings(self) -> dict[AssetKey, AssetListing]:
+        """Asset -> its files in figures, of those with any."""
+        sql = """
+            select kind, name, version, datastore, path, size_bytes, hex(md5) from asset_file
+            where (kind, name, version, datastore, path) > (?, ?, ?, ?, ?)
+            order by kind, name, version, datastore, path limit ?
+        """
+        rows = self._pages(sql, (), ("", "", "", "", ""))
+        return {_key(*key): _listing([row[3:] for row in some]) for key, some in groupby(rows, lambda row: row[:3])}
 
     def asset_uses(self, run: RunId) -> list[AssetUse]:
         """What a run names, by the place where it does."""
@@ -186,8 +248,15 @@ class AssetContents(Documents):
 
     def lacking_assets(self) -> dict[AssetKey, str]:
         """Named assets that could not be had, with the reason; those that are kept from an earlier call are none."""
+        return self._lacking("not exists")
+
+    def unlisted_assets(self) -> dict[AssetKey, str]:
+        """Assets that are here, and whose files could not be listed when they were to be, with the reason."""
+        return self._lacking("exists")
+
+    def _lacking(self, held: str) -> dict[AssetKey, str]:
         rows = self._all(
-            "select kind, name, version, reason from asset_lack l where not exists (select 1 from asset a "
+            f"select kind, name, version, reason from asset_lack l where {held} (select 1 from asset a "  # noqa: S608
             "where a.kind = l.kind and a.name = l.name and a.version = l.version) order by 1, 2, 3"
         )
         return {_key(*key): reason for *key, reason in rows}
@@ -202,6 +271,11 @@ class AssetContents(Documents):
         key = _key(kind, name, version)
         told = unpack(record, str(key))
         return asset_of(key, told, redacted=bool(redacted), unknown=loads(unknown or "[]"))
+
+
+def _listing(rows: Sequence[tuple[str, str, int, str | None]]) -> AssetListing:
+    sizes = [size for _, _, size, _ in rows]
+    return AssetListing(len(rows), sum(sizes), max(sizes), digest_of([list(row) for row in rows]))
 
 
 def _cells(key: AssetKey) -> tuple[str, str, str]:

@@ -83,7 +83,7 @@ _COUNTED = dict.fromkeys(
 )
 _STAMPS = ("created", "modified", "began", "ended", "command_log.at")
 _ITEM_STATES, _RUN_STATES = frozenset({"sending", "sent", "refused"}), frozenset({"listed", "extracted"})
-_WAYS = frozenset({"run", "job", "experiment", "home", "others"})
+_WAYS = frozenset({"run", "job", "experiment", "home", "others", "asset"})
 _ASPECTS = frozenset({"fields", "points", "files", "bytes", "children"})
 _LOOKED = fields_of(
     {"against": is_text, "look": is_number, "at": _MOMENTS.__contains__, "counts": object_of(is_number)}
@@ -100,7 +100,15 @@ def _is_choice(value: Any) -> bool:  # noqa: ANN401  # JSON as it was read
     return bool(told(value))
 
 
-CARRIED = fields_of({}, {"files": _is_choice, "refused": object_of(list_of(is_object)), "names": list_of(is_text)})
+CARRIED = fields_of(
+    {},
+    {
+        "files": _is_choice,
+        "refused": object_of(list_of(is_object)),
+        "names": list_of(is_text),
+        "assets": list_of(is_object),
+    },
+)
 """What was to go into a target, as `Evidence.carry` notes it."""
 _ASSETS = frozenset(kind.value for kind in AssetKind)
 _OF_ASSETS = ("asset", "asset_container", "asset_ref", "asset_lack", "asset_file", "asset_receipt")
@@ -132,8 +140,7 @@ _SHAPES: Mapping[str, Shape] = {
     "asset_extraction.kinds": lambda text: _ASSETS.issuperset(text.split()),
     "asset_receipt.state": frozenset({"sending", "sent", "adopted", "left", "refused", "undone"}).__contains__,
     "asset_receipt.fields": _json(is_object),
-    **dict.fromkeys(("asset_receipt.at", "asset_receipt.looked"), _MOMENTS.__contains__),
-    "asset_receipt.found": _json(list_of(row_of(is_text, is_text, is_text, is_text))),
+    **dict.fromkeys(("asset_receipt.at", "asset.read_at", "asset_container.read_at"), _MOMENTS.__contains__),
     "examination.rows": _json(_anything),
     "session.parts": _json(list_of(_PART)),
     "session.traffic": _json(object_of(_TRAFFIC)),

@@ -38,6 +38,8 @@ class Way(Enum):
     """An experiment in which jobs stand: it carries nothing, and must hide none of them nor have one twice."""
     OTHERS = "others"
     """Experiments of the target that the archive does not have: no run of ours may have got a child there."""
+    ASSET = "asset"
+    """What runs refer to; the one without a name says which choices were made of them."""
 
 
 class Aspect(Enum):
@@ -58,7 +60,7 @@ class Topic:
 
     way: Way
     name: str
-    """A run's id in the source, an experiment's name, or nothing."""
+    """A run's id in the source, an experiment's or an asset's name, or nothing."""
 
 
 OTHERS = Topic(Way.OTHERS, "")
@@ -157,8 +159,6 @@ _BEFORE_ALL_UNITS = (-(2**63), "", *BEFORE_ALL)
 
 class Evidence(Edits):
     """The part of a target's ledger that replay begins, verify fills, and every verdict reads."""
-
-    # What is to be compared
 
     def carry(self, carried: Mapping[RunId, Json], way: Way, *, anew: bool = False) -> None:
         """Note what is about to be sent of runs: nothing of it counts as compared any more. Repeatable.

@@ -152,7 +152,7 @@ class Payload:
     size_bytes: int | None = None
     """Size of a file, None for other items."""
     detail: str | None = None
-    """Of a whole run the content that was sent."""
+    """Of a whole run the content that was sent; of a file without a checksum the ETag that the target gave it."""
 
 
 CHUNK_PREFIX, FILE_PREFIX, JOB_PREFIX = "points/", "file/", "job put/"

@@ -100,7 +100,7 @@ class Receipts(OfTarget):
                                           detail = excluded.detail, at = excluded.at
                 """,
                 (
-                    (owner, run, written(item), state.value, *_cells(payload), text, at)
+                    (owner, run, written(item), state.value, *_cells(payload), _detail(payload, text), at)
                     for item, payload in payloads.items()
                 ),
             )
@@ -194,6 +194,10 @@ class Receipts(OfTarget):
 
 def _cells(payload: Payload | None) -> tuple[bytes | None, int | None, int | None]:
     return (payload.digest, payload.rows, payload.size_bytes) if payload else (None, None, None)
+
+
+def _detail(payload: Payload | None, detail: str | None) -> str | None:
+    return payload.detail if payload is not None and payload.detail is not None else detail
 
 
 def _receipt(item: str, state: str, *rest: Any) -> Receipt:  # noqa: ANN401  # the cells of a row

@@ -355,6 +355,20 @@ MIGRATIONS = (
       primary key (target, kind, name, version)
     ) without rowid;
     """,
+    """
+    -- a name of an asset as the runs of a workspace have it, of which only those of name and version change
+    create table asset_naming (place text primary key, text text not null) without rowid;
+    """,
+    """
+    -- when an asset was read last, in ticks: it is no value of the workspace's
+    alter table asset add column read_at integer;
+    alter table asset_container add column read_at integer;
+    -- what verify saw of assets is evidence, as of runs: what was seen before has to be looked at again
+    alter table asset_receipt drop column looked;
+    alter table asset_receipt drop column found;
+    -- what flags leave out has no receipt, and what a service refused is tried again once
+    delete from asset_receipt where state = 'refused' and answered is null;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

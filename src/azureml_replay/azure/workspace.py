@@ -54,6 +54,7 @@ from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Transport
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile, SecretUrl
@@ -353,9 +354,21 @@ class AzureWorkspace:
         """All names of a kind, by pages."""
         return self._assets.containers(kind)
 
+    async def asset_container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """What all versions of a name share; None where there is no such name."""
+        return await self._assets.container(kind, name)
+
+    async def put_asset_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring what the versions of a name share up to date; as answered."""
+        return await self._assets.put_container(container)
+
     def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
         """All versions of a name, by pages."""
         return self._assets.versions(kind, name)
+
+    async def registered_places(self) -> Sequence[RegisteredPlace]:
+        """See `workspace.assets.KnowsRegistered`."""
+        return await self._assets.registered()
 
     async def asset(self, key: AssetKey) -> Asset | None:
         """One version; None where there is none."""
@@ -372,6 +385,15 @@ class AzureWorkspace:
     async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
         """Make an asset of another workspace; as answered."""
         return await self._assets.put(asset, names, check)
+
+    @property
+    def asset_naming(self) -> str:
+        """How runs of the workspace name an asset."""
+        return self._assets.naming
+
+    async def put_linked_model(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:
+        """Make a model of a run by a route that keeps the run; as answered."""
+        return await self._assets.put_linked(model, names)
 
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's."""

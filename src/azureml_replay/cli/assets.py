@@ -73,9 +73,9 @@ def assets(
 
 def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]:
     """Every asset, by kind, name and version."""
-    totals, receipts = archive.asset_totals(), ledger.asset_receipts() if ledger else {}
+    listings, receipts = archive.asset_listings(), ledger.asset_receipts() if ledger else {}
     for asset in archive.assets():
-        receipt, (files, size) = receipts.get(asset.key), totals.get(asset.key, (0, 0))
+        receipt, listing = receipts.get(asset.key), listings.get(asset.key)
         renamed = receipt is not None and receipt.there.version != asset.key.version
         yield AssetRow(
             kind=asset.key.kind.value,
@@ -84,8 +84,8 @@ def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]
             archived=asset.archived,
             run=asset.run,
             used_by=len(archive.runs_that_use(asset.key)),
-            files=files,
-            bytes=size,
+            files=listing.files if listing else 0,
+            bytes=listing.bytes if listing else 0,
             state=receipt.state.value if receipt else None,
             there=receipt.there.version if receipt and renamed else None,
             detail=receipt.detail if receipt else None,

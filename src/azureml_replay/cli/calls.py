@@ -314,7 +314,7 @@ async def reading(
 ) -> AsyncIterator[OpenedWorkspace | None]:
     """The source; not spoken to, nor logged in to, where the archive holds all bytes that are needed."""
     origin = _origin(archive, source)
-    if not needed or not (archive.lacks_bytes()[0] or archive.asset_totals()):
+    if not needed or not (archive.lacks_bytes()[0] or archive.lacking_asset_files()):
         yield None
         return
     async with connected(origin, speed, progress, side="source", cap=cap) as reading:

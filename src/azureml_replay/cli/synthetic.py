@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -142,7 +142,11 @@ def job_flags(
     ] = "serverless",
     environment: Annotated[
         str,
-        typer.Option(metavar="E", help="Run steps in this environment: NAME:VERSION, a registry's id, HOST/IMAGE."),
+        typer.Option(
+            metavar="E",
+            help="Run steps in this environment: NAME:VERSION, a registry's id, HOST/IMAGE; or original, to name those "
+            "of the originals, and their data, where they were carried.",
+        ),
     ] = DEFAULT_ENVIRONMENT,
     no_wait: Annotated[
         bool,
@@ -183,6 +187,7 @@ def show(
     from azureml_replay.planning.plan import planned_units
     from azureml_replay.synthetic.foreseen import JobsForeseen
     from azureml_replay.synthetic.options import planned_trees, waiting_units
+    from azureml_replay.synthetic.originals import ORIGINAL, unnamed
 
     with Archive.open(folder, write=False) as archive:
         ledger = archive.ledger(target.ref if target else archive.source)
@@ -190,6 +195,8 @@ def show(
         planned = planned_trees(archive, ledger, selection, options.shape)
         waiting = sum(1 for _ in waiting_units(archive, planned_units(archive, selection)))
         sums = summed(foreseen, planned, hierarchy if originals else drawn, terminal, waiting=waiting)
+        roots = planned_units(archive, selection)
+        sums.unnamed = unnamed(archive, ledger if target else None, roots, original=options.environment == ORIGINAL)
     sums.left = foreseen.left if target else None
     terminal.result(sums, prose(sum_lines(sums, price_per_hour, target.ref.short if target else "")))
 
@@ -248,9 +255,20 @@ def submitted(done: SyntheticReplayed) -> Iterator[Line]:
     if done.mended:
         yield f"tags, description or name of {counted(done.mended, 'run')} brought up to date where they stand"
     yield from refused(done.refused)
+    yield from unnamed_lines(done.unnamed)
     if done.changed:
         jobs, starts = counted(done.changed, "job"), counted(done.starts, "container start")
         yield f"the plan of {jobs} changed since: this command with --resubmit changed submits anew, {starts}"
+
+
+def unnamed_lines(kinds: Mapping[str, int]) -> Iterator[str]:
+    """That jobs do not name what their originals named; none where they do."""
+    if kinds:
+        told = ", ".join(f"{size:,} {kind}" for kind, size in kinds.items())
+        yield (
+            f"named by the originals and not by their jobs: {told}; --environment original names what a replay without "
+            "--mode synthetic brought into the target"
+        )
 
 
 def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> Iterator[Line]:
@@ -263,6 +281,7 @@ def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> I
     contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
     yield f"{contents}, {of_source(sums.files)} with {size}"
     yield left_out(sums.reasons, target=target)
+    yield from unnamed_lines(sums.unnamed)
     if sums.left is not None:
         yield to_submit(sums.left, sums.jobs)
     if price_per_hour is not None:

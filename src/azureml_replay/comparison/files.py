@@ -39,6 +39,11 @@ def _parts(path: str) -> tuple[str, str]:
     return f"file {path}: bytes", f"file {path}: index entry"
 
 
+def same_by_md5(one: StoredFile, other: StoredFile) -> bool | None:
+    """Whether the checksums are equal; None where a side has none."""
+    return None if one.md5 is None or other.md5 is None else one.md5 == other.md5
+
+
 def alike(wanted: StoredFile, there: StoredFile) -> bool:
     """True where size and MD5 are equal; a file without MD5 is compared by size."""
     md5s = {wanted.md5, there.md5} - {None}

@@ -82,16 +82,8 @@ class Bell:
     """Tells whoever waits that something has changed."""
 
     def __init__(self) -> None:
-        """Nothing began yet."""
-        self._begun, self._rung = asyncio.Event(), asyncio.Event()
-
-    def begin(self) -> None:
-        """There is work."""
-        self._begun.set()
-
-    async def begun(self) -> None:
-        """Returns once there is."""
-        await self._begun.wait()
+        """Nothing has changed yet."""
+        self._rung = asyncio.Event()
 
     def ring(self) -> None:
         """Something has changed."""
@@ -179,7 +171,6 @@ class Crew:
             hold=hold or _for_ever,
             wanted=frozenset(weights),
         )
-        self._bell.begin()
         await self._bell.until(lambda: self._error is not None or self._is_done)
         task, self._task = self._task, None
         if self._error is not None:
@@ -202,7 +193,10 @@ class Crew:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[Crew]:
-        """Workers while the block lasts, from the first work on. What they had begun is brought home at its end."""
+        """Workers while the block lasts. What they had begun is brought home at its end.
+
+        They start at once, while the driver still lists or tries: at 100 ms a login takes a second.
+        """
         try:
             async with beside(self._serve):
                 yield self
@@ -214,7 +208,6 @@ class Crew:
             self._seeds.clear()
 
     async def _serve(self) -> None:
-        await self._bell.begun()
         await for_each(range(self.count), self._one_place, self.count)
 
     async def _one_place(self, number: int) -> None:
@@ -224,10 +217,13 @@ class Crew:
             try:
                 async with self.engine.worker(self.setup) as channel:
                     await self._talk(number, channel, mine)
-            except WorkerLost as lost:
-                self._lose(lost, mine)
+                lost = WorkerLost("it was told to end", reaped=self.engine.shares_disk)
+            except WorkerLost as error:
+                lost = error
             except ReplayError as error:
                 self._fail(error)
+                return
+            self._lose(lost, mine)
 
     async def _talk(self, number: int, channel: Channel, mine: list[Portion]) -> None:
         while True:
@@ -259,7 +255,7 @@ class Crew:
         portion = self._task.pool.take() if self._task is not None else None
         if portion is None or self._task is None:
             return Wait()
-        mine[:] = [portion]
+        mine.append(portion)
         task, units = self._task, portion.units
         runs = self.archive.runs_of_units(units)
         self._seeds.drop(portion.errand)
@@ -298,7 +294,7 @@ class Crew:
         self._bring(task, portion)
         task.pool.done(request.errand)
         task.results.append(request.result)
-        mine.clear()
+        mine.remove(portion)
         self._bell.ring()
         return Wait()
 
@@ -309,10 +305,10 @@ class Crew:
     def _lose(self, lost: WorkerLost, mine: Sequence[Portion]) -> None:
         """Let its part be another one's: at once where it is dead, with what it did, else once its term is over."""
         task = self._task
-        for portion in mine:
-            if task is None or portion.errand not in task.pool.given:
-                continue
-            self.progress.say(f"a worker was lost ({lost}): another one goes on with its part")
+        if task is None or not (left := [portion for portion in mine if portion.errand in task.pool.given]):
+            return
+        self.progress.say(f"a worker was lost ({lost}): another one goes on with its part")
+        for portion in left:
             if lost.reaped and self.engine.shares_disk:
                 self._bring(task, portion)
             if task.pool.is_hopeless(portion):

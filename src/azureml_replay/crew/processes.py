@@ -78,7 +78,8 @@ class PipeChannel:
         """Ends it; it cannot go on later."""
         with suppress(ProcessLookupError):
             self.process.kill()
-        return WorkerLost(f"{why} ({await self.process.wait()})", reaped=True)
+        await self.process.wait()
+        return WorkerLost(why, reaped=True)
 
     async def end(self) -> None:
         """Tells it to end, by its pipe, and ends it where it does not."""

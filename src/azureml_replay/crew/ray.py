@@ -66,7 +66,7 @@ class Ray:
         try:
             yield BoxChannel(self._ray, self._box, task, number, local=self.address is None)
         finally:
-            with suppress(Exception):  # the cluster may be gone; a task that ended cannot be cancelled
+            with suppress(self._ray.exceptions.RayError, ValueError):  # the cluster may be gone, the task over
                 self._ray.cancel(task, force=True)
 
     async def close(self) -> None:
@@ -86,7 +86,7 @@ class Ray:
                 logging_level="error",
                 **({"include_dashboard": False, "num_cpus": self.count} if local else {}),
             )
-        except Exception as error:
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
             raise UserError(f"--ray-address {self.address or 'local'}: {str(error).strip().splitlines()[0]}") from error
         finally:
             os.umask(before)

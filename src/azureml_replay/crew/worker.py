@@ -50,7 +50,7 @@ from azureml_replay.target.lease import Guard, now_s
 from azureml_replay.target.sublease import SubLease
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verify import verify_part
-from azureml_replay.workers import beside
+from azureml_replay.workers import beside, for_each
 from azureml_replay.workspace.opened import OpenedWorkspace
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
@@ -59,6 +59,9 @@ Call = Callable[[Request], Awaitable[Answer]]
 """Asks the driver, and gives its answer. Raises where there is no driver any more."""
 ALIVE_EVERY_S = 1.0
 """So often the driver hears of a worker at work, and renews its term: a message of some hundred bytes."""
+HANDS = 2
+"""Orders at a time, over one connection: the last requests of one and the first of the next have few beside them, which
+took a second an order at 100 ms. More requests at a time than `--parallel` no service gets from a worker."""
 IDLE_S = 0.2
 """Between two questions for work, where there is none."""
 
@@ -69,12 +72,8 @@ async def work(setup: Setup, call: Call) -> None:
     _log_to(relay, setup.log_level)
     with alive_for(setup.holder):
         async with AsyncExitStack() as stack:
-            hand = _Hand(setup, call, relay, stack)
-            while not isinstance(answer := await call(Ready()), Stop):
-                if isinstance(answer, Order):
-                    await hand.carry_out(answer)
-                else:
-                    await asyncio.sleep(IDLE_S)
+            worker = _Worker(setup, call, relay, stack)
+            await for_each(range(HANDS), worker.go, HANDS)
 
 
 def _log_to(relay: Relay, level: int) -> None:
@@ -86,16 +85,25 @@ def _log_to(relay: Relay, level: int) -> None:
 
 
 @dataclass(slots=True)
-class _Hand:
+class _Worker:
     setup: Setup
     call: Call
     relay: Relay
     stack: AsyncExitStack
     opened: dict[str, OpenedWorkspace] = field(default_factory=dict)
     cap: Cap | None = field(init=False)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def __post_init__(self) -> None:
         self.cap = Cap(self.setup.mbps) if self.setup.mbps is not None else None
+
+    async def go(self, _: int) -> None:
+        """One hand: order by order."""
+        while not isinstance(answer := await self.call(Ready()), Stop):
+            if isinstance(answer, Order):
+                await self.carry_out(answer)
+            else:
+                await asyncio.sleep(IDLE_S)
 
     async def carry_out(self, order: Order) -> None:
         """One order, with its outcome; what is no fault of one run ends this worker, once the driver knows."""
@@ -150,10 +158,11 @@ class _Hand:
         """Once in a worker's life."""
         if config is None:
             raise LookupError(f"no {side} was named")
-        if side not in self.opened:
-            opening = connect(config, width=self.setup.width, on_throttle=self.relay.slowed, cap=self.cap)
-            self.opened[side] = self.relay.opened[side] = await self.stack.enter_async_context(opening)
-            self.relay.watch(side, self.opened[side].loads)
+        async with self.turn:
+            if side not in self.opened:
+                opening = connect(config, width=self.setup.width, on_throttle=self.relay.slowed, cap=self.cap)
+                self.opened[side] = self.relay.opened[side] = await self.stack.enter_async_context(opening)
+                self.relay.watch(side, self.opened[side].loads)
         return self.opened[side]
 
     # The term

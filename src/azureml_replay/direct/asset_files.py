@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import owner_of
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.files import alike
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
@@ -49,7 +51,7 @@ class AssetFiles:
     ) -> tuple[str, int, int]:
         if asset.files_of is not None and not listed:
             return await self._of_run(asset, place), 0, 0
-        return await self._copied(base, place, listed, optional=asset.output is not None)
+        return await self._copied(asset, base, place, listed)
 
     async def _of_run(self, asset: Asset, place: Location) -> str:
         """They came with the run, under the same path of its container, unless they were left out or it failed."""
@@ -65,26 +67,32 @@ class AssetFiles:
         return f"{counted(len(absent), 'file')} of run {run} are not in the target: {absent[0]}" if absent else ""
 
     async def _copied(
-        self, base: Location, place: Location, listed: list[StoredFile], *, optional: bool
+        self, asset: Asset, base: Location, place: Location, listed: list[StoredFile]
     ) -> tuple[str, int, int]:
-        """Copied where they are not there; another file in their place is left alone. An output may be empty."""
-        if not listed and not optional:
+        """Copied where they are not there, or as they were sent before; another file in their place is left alone.
+
+        An output may be empty.
+        """
+        if not listed and asset.output is None:
             return NO_FILES, 0, 0
+        owner, sent = owner_of(asset.key), dict[str, StoredFile]()
         try:
             there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
         except NotFound:
             return NO_STORE.format(place.datastore), 0, 0
         due: list[tuple[StoredFile, Location]] = []
         for file in listed:
-            at = Location(place.datastore, place.path + file.location.path.removeprefix(base.path))
-            held = there.get(at.path)
-            if held is None:
+            path = file.location.path.removeprefix(base.path)
+            at, sent[path] = Location(place.datastore, place.path + path), file
+            held, before = there.get(at.path), self.ledger.sent_file(owner, path)
+            if held is None or (not alike(held, file) and before is not None and alike(held, before)):
                 due.append((file, at))
-            elif (held.size_bytes, held.md5) != (file.size_bytes, file.md5):
+            elif not alike(held, file):
                 return f"another file lies at {at.datastore}: {at.path}, which was left alone", 0, 0
         if not all(self.supply.source or self.archive.held(file) for file, _ in due):
             return "its bytes are not in the archive: name its --source", 0, 0
         await for_each(due, self._copy, FILES_AT_ONCE)
+        self.ledger.put_sent_files(owner, sent)
         return "", len(due), sum(file.size_bytes for file, _ in due)
 
     async def _copy(self, due: tuple[StoredFile, Location]) -> None:

@@ -72,7 +72,7 @@ class AssetUndo:
 
     def _note(self, receipt: AssetReceipt, answer: Asset | None = None) -> None:
         fields = answer.fields if answer else {}
-        self.ledger.put_asset_receipt(replace(receipt, state=AssetState.UNDONE, fields=fields, looked=None, found=()))
+        self.ledger.put_asset_receipt(replace(receipt, state=AssetState.UNDONE, fields=fields))
 
 
 async def take_back_assets(

@@ -8,6 +8,7 @@ was written last. What is archived is archived once all of it is there.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -16,11 +17,22 @@ from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetStat
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.asset_files import NO_FILES, AssetFiles
 from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
+from azureml_replay.direct.asset_names import NameSender
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Json, RunId
-from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.planning.asset_choices import CarriedAssets
+from azureml_replay.planning.assets import (
+    IN_THE_WAY,
+    OWN_VALUES,
+    RUN_ABSENT,
+    UNLINKED,
+    PlannedAsset,
+    changeable,
+    signed_asset,
+)
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import asset_plan
@@ -36,11 +48,10 @@ AFTER_RUNS = frozenset({AssetKind.MODEL})
 """Kinds whose bytes usually are files of runs."""
 CONTRADICTS = 409
 """The status with which what is there already is kept."""
-UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
-RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
+LINKS = "model links"
+"""The probe of doctor that tells whether a target keeps the run of a model."""
 COPIED = "the target keeps a copy of its bytes at another place"
 OTHERWISE = "the target answered with success, and keeps another content than it was sent"
-IN_THE_WAY = "the target has another one under that name and version, which was left alone"
 
 
 @dataclass(slots=True)
@@ -52,6 +63,8 @@ class AssetSender:
     target: AssetTarget
     files: AssetFiles
     planned: Sequence[PlannedAsset]
+    choice: CarriedAssets
+    """By which it is planned."""
     on_conflict: AssetConflict
     width: int
     progress: Progress
@@ -61,12 +74,17 @@ class AssetSender:
     looks: AssetLooks = field(init=False)
     by_key: dict[AssetKey, PlannedAsset] = field(init=False)
     found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
+    changed: set[AssetKey] = field(default_factory=set)
+    """Those of which something became: what runs say of them is due, until the caller says that it went."""
+    loses_links: bool = field(init=False)
+    """True once the target was seen to lose the run of a model."""
     to_archive: list[tuple[AssetLooked, Asset]] = field(default_factory=list)
     """What was made, as answered, and is archived in the source."""
 
     def __post_init__(self) -> None:
         self.by_key = {one.key: one for one in self.planned}
         self.receipts = self.ledger.asset_receipts()
+        self.loses_links = self._was_seen_to_lose_links()
         source = self.archive.source
         self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.ledger.asset_names())
 
@@ -75,8 +93,10 @@ class AssetSender:
         self._note_left()
         due = [one for one in self.planned if one.fate in (AssetFate.CREATE, AssetFate.CONFLICT)]
         if not due:
+            self.ledger.choose_assets(self.choice.to_json())
             return
         await hold(self.target)
+        self.archive.put_asset_naming(self.ledger.target, self.target.asset_naming)
         self.progress.expect("assets sent", len(due))
         self.found = await self.looks.at(due, self.width)
         if self.looks.conflicts and self.on_conflict is AssetConflict.FAIL:
@@ -86,25 +106,17 @@ class AssetSender:
                 f"--on-asset-conflict skip leaves the target's, next gives those of the source another version, "
                 f"--assets none leaves all of them out"
             )
+        self.ledger.choose_assets(self.choice.to_json())
         for looked in self.found.values():  # from now on verify misses what never gets there
             if looked.step in (AssetStep.MAKE, AssetStep.UPDATE):
                 self._note(looked, AssetState.SENDING, looked.found)
 
     def _note_left(self) -> None:
-        """Note what flags leave out now, of what was never sent and of what is there."""
+        """Note what flags leave out now of what is there. Of what they leave out whole there is nothing to note."""
         for one in self.planned:
             before = self.receipts.get(one.key)
-            is_left = before is None or before.state is AssetState.REFUSED
-            words = (before.detail or "") if before else None
-            if one.fate is AssetFate.OMITTED and is_left and words != one.reason:
-                self._leave_out(one)
-            elif before and one.fate in (AssetFate.THERE, AssetFate.ADOPT) and words != one.reason:
+            if before and one.fate in (AssetFate.THERE, AssetFate.ADOPT) and (before.detail or "") != one.reason:
                 self._put(replace(before, detail=one.reason or None))
-
-    def _leave_out(self, one: PlannedAsset) -> None:
-        """Note what nobody makes, with its reason."""
-        digest = digest_of_asset(one.asset)
-        self._put(AssetReceipt(key=one.key, state=AssetState.REFUSED, there=one.key, planned=digest, detail=one.reason))
 
     async def before_runs(self) -> None:
         """Send what runs may refer to."""
@@ -114,6 +126,15 @@ class AssetSender:
         """Send models, then archive what is archived in the source."""
         await self._send([one for one in self.planned if _after_runs(one)])
         await for_each(self.to_archive, self._archive_one, min(self.width, NAMES_AT_ONCE))
+        if self.planned:
+            await self._send_names()
+
+    async def _send_names(self) -> None:
+        names = NameSender(self.archive, self.ledger, self.target)
+        await names.send((one.asset for one in self.planned), self.receipts.values())
+        self.sent = replace(self.sent, names=names.count)
+        for key, why, remedy in names.failed:
+            self._fail(key, why, remedy)
 
     async def _send(self, planned: Iterable[PlannedAsset]) -> None:
         """Names side by side, but components, which refer to each other, one by one in their order."""
@@ -140,7 +161,7 @@ class AssetSender:
         if one.step is AssetStep.LEAVE:
             self._note(one, AssetState.LEFT, detail=IN_THE_WAY)
             self.sent = replace(self.sent, left=(*self.sent.left, str(key)))
-        elif one.step in (AssetStep.ADOPT, AssetStep.KEEP):
+        elif one.step is AssetStep.ADOPT or (one.step is AssetStep.KEEP and not self._is_to_be_linked(one)):
             await self._settle(one)
         elif absent := self._absent(one.asset):
             self._fail(key, f"the {absent} that it refers to is not there yet")
@@ -148,17 +169,32 @@ class AssetSender:
             await self._make(one)
 
     async def _settle(self, one: AssetLooked) -> None:
-        """What is there as it should be; data whose bytes were not asked for before gets them now."""
-        if one.asset.key.kind is AssetKind.DATA:
+        """What is there as it should be; its files may have changed, or those of data were not asked for before."""
+        if one.asset.key.kind is AssetKind.DATA or one.step is AssetStep.KEEP:
             why, files, size = await self.files.bring(one.asset)
-            if why:
+            if why and why != NO_FILES:
                 self._fail(one.asset.key, why)
                 return
             self.sent = replace(self.sent, files=self.sent.files + files, bytes=self.sent.bytes + size)
         adopted = one.step is AssetStep.ADOPT
-        detail = self._left_of(one) if adopted else self._detail(one, one.found)
+        detail = self._left_of(one) or self._own_values(one) if adopted else self._detail(one, one.found)
         self._note(one, AssetState.ADOPTED if adopted else AssetState.SENT, one.found, detail=detail)
         self.sent = replace(self.sent, adopted=self.sent.adopted + int(adopted))
+
+    def _own_values(self, one: AssetLooked) -> str | None:
+        """What an equal one of the target's has otherwise: it is told, and nobody's to change."""
+        wanted, there = changeable(one.asset), changeable(one.found) if one.found else {}
+        other = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
+        other += ["run"] if one.found and one.found.run != self._run_there(one.asset) else []
+        return OWN_VALUES.format(", ".join(other)) if other else None
+
+    def _is_to_be_linked(self, one: AssetLooked) -> bool:
+        """True for a model of ours that was made before its run was there."""
+        before = self.looks.receipts.get(one.asset.key)
+        run = self._run_there(one.asset)
+        if run is None or one.found is None or before is None:
+            return False
+        return one.found.run is None and before.detail == RUN_ABSENT.format(one.asset.run)
 
     def _absent(self, asset: Asset) -> AssetKey | None:
         """An asset that it names, that is to be there by now, and is not."""
@@ -197,7 +233,7 @@ class AssetSender:
             self._refuse(one, refused.reason)
             return
         self._believe(one, answer)
-        made, updated = int(one.step is AssetStep.MAKE), int(one.step is AssetStep.UPDATE)
+        made, updated = int(one.step is AssetStep.MAKE), int(one.step is not AssetStep.MAKE)
         self.sent = replace(
             self.sent,
             made=self.sent.made + made,
@@ -208,11 +244,27 @@ class AssetSender:
 
     async def _put_asset(self, one: AssetLooked) -> Asset:
         """What is there already keeps its content, which may lie elsewhere than it was sent to."""
-        if one.update is not None:
-            return await self.target.put_asset(one.update, {})
+        if one.found is not None and (one.update is not None or one.step is AssetStep.KEEP):
+            edited = one.update or one.found
+            return await self.target.put_asset(replace(edited, run=edited.run or self._run_there(one.asset)), {})
         signed = signed_asset(one.asset, self.archive.source)
         wanted = replace(signed, run=self._run_there(one.asset), archived=False)
+        if wanted.run is not None and one.there.version.isdecimal() and self.loses_links:
+            with suppress(Rejected):
+                return await self.target.put_linked_model(wanted, self._names(one))
         return await self.target.put_asset(wanted, self._names(one))
+
+    def _was_seen_to_lose_links(self) -> bool:
+        """True where the target lost the run of a model: by what it answered before, or by what doctor saw."""
+        if any(one.detail == UNLINKED.format(self._run_of(key)) for key, one in self.receipts.items()):
+            return True
+        rows = self.archive.examination(self.ledger.target, "target")
+        told = (row for row in rows if isinstance(row, Mapping)) if isinstance(rows, list) else ()
+        return any(row.get("probe") == LINKS and row.get("outcome") == "warning" for row in told)
+
+    def _run_of(self, key: AssetKey) -> RunId | None:
+        planned = self.by_key.get(key)
+        return planned.asset.run if planned else None
 
     def _believe(self, one: AssetLooked, answer: Asset) -> None:
         """What was answered is what is there."""
@@ -224,7 +276,7 @@ class AssetSender:
         if answer.content != told and not may_differ:
             self._refuse(one, OTHERWISE)
             return
-        waits = one.update is None and one.asset.archived and not answer.archived
+        waits = one.step is AssetStep.MAKE and one.asset.archived and not answer.archived
         state = AssetState.SENDING if waits else AssetState.SENT
         self._note(one, state, answer, detail=self._detail(one, answer))
         if waits:
@@ -238,6 +290,7 @@ class AssetSender:
         if run is None:
             return RUN_ABSENT.format(one.asset.run)
         if answer.run != run:
+            self.loses_links = True
             return UNLINKED.format(one.asset.run)
         return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
 
@@ -269,7 +322,7 @@ class AssetSender:
             key=asset.key,
             state=state,
             there=one.there,
-            planned=digest_of_asset(asset),
+            planned=self.by_key[one.asset.key].digest,
             answered=digest_of(answer.content) if answer else None,
             fields=self._sent_fields(one, answer) if answer else {},
             detail=detail,
@@ -289,6 +342,7 @@ class AssetSender:
     def _put(self, receipt: AssetReceipt) -> None:
         self.ledger.put_asset_receipt(receipt)
         self.receipts[receipt.key] = receipt
+        self.changed.add(receipt.key)
 
     def _refuse(self, one: AssetLooked, words: str) -> None:
         self._note(one, AssetState.REFUSED, detail=words)
@@ -317,8 +371,8 @@ def asset_sender(
     progress: Progress,
 ) -> AssetSender:
     """The sender of what a replay's runs refer to. Without anything chosen, or to be made there, it does nothing."""
-    there = target if takes_assets(target) else None
-    planned = asset_plan(archive, ledger, selection, options, there.asset_kinds) if there else []
+    choice = CarriedAssets(assets=options.assets, files=options.files)
+    planned = asset_plan(archive, ledger, selection, options) if takes_assets(target) else []
     into = cast("AssetTarget", target)
     files = AssetFiles(archive, ledger, Supply(archive, source), into)
-    return AssetSender(archive, ledger, into, files, planned, options.on_asset_conflict, width, progress)
+    return AssetSender(archive, ledger, into, files, planned, choice, options.on_asset_conflict, width, progress)

@@ -15,6 +15,7 @@ from azureml_replay.files.made import made_files
 from azureml_replay.model import Artifact, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES
 from azureml_replay.planning.plan import Step
+from azureml_replay.planning.references import is_settled, references_document
 from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 Receipts = Mapping[Item, Receipt]
@@ -42,7 +43,14 @@ class Due:
         """What the receipt of the whole run says."""
         generation = self.archive.generation(step.source)
         choice = None if step.choice == ALL_FILES else step.choice.to_json()
-        digest = of_whole(step.run, generation=generation, own_files=step.own_files, files=step.files, choice=choice)
+        digest = of_whole(
+            step.run,
+            generation=generation,
+            own_files=step.own_files,
+            files=step.files,
+            choice=choice,
+            references=references_document(step.references) if is_settled(step.references) else None,
+        )
         return Payload(digest, detail=self.ledger.content_of(step.source))
 
     def kept(self, step: Step) -> Payload:

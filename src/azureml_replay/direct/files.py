@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
@@ -12,12 +13,13 @@ from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.items import FileItem, Item, Payload
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike, finding_names
+from azureml_replay.comparison.files import finding_names, same_by_md5
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import files_in_words
 from azureml_replay.direct.attach import attached
 from azureml_replay.direct.due import Due, payload_of, payload_of_made
 from azureml_replay.errors import Rejected, ServiceError
+from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
@@ -25,7 +27,7 @@ from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
-from azureml_replay.workspace.put_files import PutFile
+from azureml_replay.workspace.put_files import CopyFile, FileWritten, PutFile
 from azureml_replay.workspace.target import Refused, Target
 
 logger = logging.getLogger("azureml_replay")
@@ -67,6 +69,10 @@ class FileSender:
     """Run -> files that changed on both sides, of which the target's stayed."""
 
     @property
+    def _as_sent(self) -> AsSent:
+        return AsSent(self.ledger, self.target)
+
+    @property
     def _due(self) -> Due:
         return Due(self.archive, self.ledger)
 
@@ -92,9 +98,7 @@ class FileSender:
             there = await self._attached(step, batch) if self.attach else {}
             batch = {path: one for path, one in batch.items() if path not in there}
             going = {
-                path: one
-                for path, one in batch.items()
-                if not await self._keeps_theirs(step, path, one, receipts, found=found)
+                path: one for path, one in batch.items() if await self._goes(step, path, one, receipts, found=found)
             }
             files += len(there)
             for artifact in await self._bring(step, going, rest):
@@ -143,26 +147,40 @@ class FileSender:
         self._tell(there.values(), len(there))
         return there
 
-    async def _keeps_theirs(
+    async def _goes(
         self, step: Step, path: str, artifact: Artifact, receipts: Mapping[Item, Receipt], *, found: bool
     ) -> bool:
-        """True where the target's file is neither what was sent last nor what the source has now (three_way.py).
+        """False where the target's file is neither what was sent last nor what the source has now (files/as_sent.py).
 
-        Of a file that this archive never sent nobody knows what was sent last: what is there is taken for an edit.
+        Of a file that this archive never sent nobody knows what was sent last: what is there is taken for an edit. Nor
+        does one go whose bytes are there, where only they could tell: each write gives the file another ETag.
         """
         receipt, sent = receipts.get(FileItem(path)), self.ledger.sent_file(step.source, path)
         unknown = found and receipt is None
         known = receipt is not None and receipt.state is State.SENT and sent is not None
         if self.prefer is Prefer.SOURCE or not (known or unknown):
-            return False
+            return True
         there = await self.target.stored_file(self.target.place(step.run.id, path))
         if there is None:
             if unknown:
-                return False
-        elif (sent and alike(sent, there)) or (artifact.stored and alike(artifact.stored, there)):
-            return False
+                return True
+        elif sent and await self._as_sent.is_so(step.source, path, there, sent):
+            return True
+        elif await self._as_sent.is_of(artifact, there, self.supply):
+            return self._is_told(step, path, artifact, there)
         self.kept.setdefault(step.source, []).append(f"file {path}")
-        return True
+        return False
+
+    def _is_told(self, step: Step, path: str, artifact: Artifact, there: StoredFile) -> bool:
+        """True where checksums tell that the target's file is the source's; of another one there is a receipt now."""
+        mine = artifact.stored
+        if mine is None or same_by_md5(mine, there):
+            return True
+        self.ledger.sent_over(step.source, finding_names([path]))
+        self.ledger.put_sent_files(step.source, {path: replace(mine, md5=mine.md5 or there.md5)})
+        payload = replace(payload_of(mine), detail=there.etag)
+        self.ledger.mark(step.source, {FileItem(path): payload}, State.SENT, durable=False)
+        return False
 
     async def _bring(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> list[Artifact]:
         """Send files; those that went. A file that changed is begun anew, one that is gone is left to the omissions."""
@@ -206,10 +224,15 @@ class FileSender:
         self.ledger.mark(step.source, items, State.SENDING, durable=False)
         self.ledger.sent_over(step.source, finding_names(files))
         home, run = (step.lender.experiment, step.lender.there) if step.lender else (step.run.experiment, step.run.id)
-        outcomes = await self.target.put_files(home, run, [file for file, _ in files.values()])
-        sent = {path: as_stored(file) for path, (file, _) in files.items() if outcomes.get(path) is None}
+        told: dict[str, FileWritten] = {}
+        outcomes = await self.target.put_files(home, run, [_heard(file, told) for file, _ in files.values()])
+        sent = {path: _as_written(file, told.get(path)) for path, (file, _) in files.items() if not outcomes.get(path)}
         self.ledger.put_sent_files(step.source, sent)
-        arrived = {item: payload for item, payload in items.items() if outcomes.get(item.path) is None}
+        arrived = {
+            item: replace(payload, detail=told[item.path].etag) if item.path in told else payload
+            for item, payload in items.items()
+            if outcomes.get(item.path) is None
+        }
         self.ledger.mark(step.source, arrived, State.SENT, durable=False)
         made = {planned.path for planned in step.made_files()}
         self._tell([stored for path, stored in sent.items() if path not in made], len(sent))
@@ -233,6 +256,18 @@ class FileSender:
         self.ledger.refuse(step.source, {FileItem(path): outcome.reason}, of)
         self.refused.add(step.source)
         self.progress.say(f"file {path} of run {step.source} was refused: {outcome.reason}")
+
+
+def _heard(file: PutFile, told: dict[str, FileWritten]) -> PutFile:
+    """The file, of which is told what was written where its checksum does not tell that."""
+    if not isinstance(file, CopyFile) or file.stored.md5 is not None:
+        return file
+    return replace(file, on_written=partial(told.__setitem__, file.path))
+
+
+def _as_written(file: PutFile, told: FileWritten | None) -> StoredFile:
+    stored = as_stored(file)
+    return replace(stored, md5=told.md5) if told is not None and told.md5 is not None else stored
 
 
 def _rejected(path: str, step: Step, outcome: Refused) -> Rejected:

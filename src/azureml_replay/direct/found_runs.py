@@ -6,7 +6,7 @@ From then on such a run is one that was sent, under the id that it has and by th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -25,7 +25,7 @@ from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
 from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.profile import TargetProfile, WriteRoute
-from azureml_replay.workspace.target import Target
+from azureml_replay.workspace.target import Target, finds_elsewhere
 
 
 @dataclass(slots=True)
@@ -40,6 +40,8 @@ class FoundRuns:
     width: int
     tagged: dict[str, Mapping[RunId, Sequence[RunId]]] = field(default_factory=dict)
     """Experiment -> source run -> runs of the target whose tags name it, as they were asked for last."""
+    elsewhere: dict[RunId, list[RunId]] | None = None
+    """The same of experiments that the archive does not know: somebody may have given one another name."""
 
     async def take_over(self, steps: Sequence[Step], *, by_ids: bool) -> bool:
         """Note the runs that stand for steps of which nothing was sent; False where there are none.
@@ -50,6 +52,7 @@ class FoundRuns:
         await self.owners.settle(names, self.width)  # by the intents below all would be ours
         unknown = [name for name in names if name not in self.tagged]
         await for_each(unknown, self.look, min(self.width, LISTED_AT_ONCE))
+        await self._look_elsewhere(names)
         found = await self.of(steps, by_ids=by_ids and not self.profile.plain)  # a server of MLflow has no history
         if found:
             digests = {step.source: of_run(step.run) for step in steps if step.source in found}
@@ -60,11 +63,16 @@ class FoundRuns:
     async def look(self, experiment: str, *, again: bool = False) -> None:
         """Ask which runs of an experiment bear the tags of runs of this source."""
         mark, held = lineage.source_mark(self.archive.source), await self.owners.look(experiment, again=again)
-        found: dict[RunId, list[RunId]] = {}
-        for there, tags in (await self.target.tagged_runs(held, SOURCE_TAG, mark) if held else {}).items():
-            if lineage.TAG in tags:
-                found.setdefault(RunId(tags[lineage.TAG]), []).append(there)
-        self.tagged[experiment] = found
+        self.tagged[experiment] = _by_original(await self.target.tagged_runs(held, SOURCE_TAG, mark) if held else {})
+
+    async def _look_elsewhere(self, names: Iterable[str]) -> None:
+        """Once a call: whoever renames one meanwhile has its runs found by their ids."""
+        if self.elsewhere is None:
+            mark, known = lineage.source_mark(self.archive.source), {one.name for one in self.archive.experiments()}
+            target, found = self.target, dict[RunId, Mapping[str, str]]()
+            if finds_elsewhere(target):
+                found |= await target.tagged_elsewhere(known | set(names), SOURCE_TAG, mark)
+            self.elsewhere = _by_original(found)
 
     async def of(self, steps: Sequence[Step], *, by_ids: bool = False) -> Mapping[RunId, RunId]:
         """Source run -> the run that stands for it; the others are left out. Of experiments that were looked at."""
@@ -84,8 +92,9 @@ class FoundRuns:
             found |= {step.source: first.id} if first else {}
         return found
 
-    def _candidates(self, step: Step, *, by_ids: bool) -> Sequence[RunId]:
-        tagged = self.tagged[step.run.experiment].get(step.source, [])
+    def _candidates(self, step: Step, *, by_ids: bool) -> list[RunId]:
+        moved = (self.elsewhere or {}).get(step.source, [])
+        tagged = [*self.tagged[step.run.experiment].get(step.source, []), *moved]
         if not by_ids or self.owners.looks[step.run.experiment] is None:
             return tagged
         return [step.source, new_id(self.archive.source, step.source, self.ledger.target), *tagged]
@@ -93,3 +102,12 @@ class FoundRuns:
     def _parent(self, step: Step, found: Mapping[RunId, RunId]) -> RunId | None:
         above = step.run.parent and self.ledger.source_id(step.run.parent)
         return above and (found.get(above) or self.ledger.target_id(above) or above)
+
+
+def _by_original(tagged: Mapping[RunId, Mapping[str, str]]) -> dict[RunId, list[RunId]]:
+    """Run of the source -> runs whose tags name it."""
+    found: dict[RunId, list[RunId]] = {}
+    for there, tags in tagged.items():
+        if lineage.TAG in tags:
+            found.setdefault(RunId(tags[lineage.TAG]), []).append(there)
+    return found

@@ -62,6 +62,8 @@ class AssetsSent:
     made: int = 0
     updated: int = 0
     adopted: int = 0
+    names: int = 0
+    """Names whose description, tags or archiving were written."""
     files: int = 0
     bytes: int = 0
     left: tuple[str, ...] = ()

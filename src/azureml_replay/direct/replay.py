@@ -34,6 +34,7 @@ from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
 from azureml_replay.direct.parts import Briefing, PartSent, SendRuns, briefed
 from azureml_replay.direct.placing import Placing
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
+from azureml_replay.direct.references import steps_naming
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
@@ -114,12 +115,16 @@ async def _replay(
         sent = await by(due, options, profile, briefing, partial(held_for, target))
         await replaying.owners.look_again(sent.looked, width)
     elif not planned.left or planned.left.unmarked:  # otherwise every run would be found whole a second time
+        assets.changed.clear()
         await replaying.send_units(selection)
     await replaying.send_all(replaying.naming.changed(selection, options.files, profile), replaying.not_asked)
     await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
     await assets.after_runs()
+    naming = steps_naming(archive, assets.changed, selection, options.files, profile)
+    await replaying.send_all(naming, replaying.not_asked)
     done = replaying.result() if sent is None else sent.replayed.and_of(replaying.result())
-    return replace(done, assets=assets.sent)
+    remedies = {*done.remedies, *remedy_lines(assets.remedies)}
+    return replace(done, assets=assets.sent, remedies=tuple(sorted(remedies)))
 
 
 async def send_part(
@@ -201,14 +206,7 @@ class _Replaying:
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
         found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.owners, self.width)
-        self.runs = RunSender(
-            self.ledger,
-            self.target,
-            self.options.prefer,
-            self._fail,
-            self.profile,
-            self.deleted,
-        )
+        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile, self.deleted)
         making = Making(
             archive=self.archive,
             ledger=self.ledger,

@@ -12,6 +12,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.assets import AssetExtraction
 from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.model import RunDetails, RunId
+from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import AssetChoice, AssetName, AssetScope, wants_bytes
 from azureml_replay.progress import Progress
 from azureml_replay.workers import for_each
@@ -21,6 +22,7 @@ from azureml_replay.workspace.source import Source
 
 NAMES_AT_ONCE = 8
 GONE = "the workspace has none of that name and version"
+NOT_LISTED_YET = "its files were not listed: the extraction was interrupted"
 _NEVER_CHANGES = frozenset({AssetKind.CODE})
 """Kinds that are read once."""
 
@@ -38,6 +40,10 @@ class AssetBringer:
     brought: set[AssetKey] = field(default_factory=set)
     older: bool = field(init=False)
     """True where runs were extracted by a version that did not look at what they name."""
+    _containers: set[AssetKey] = field(default_factory=set)
+    """Names, without a version, of which a list told what their versions share."""
+    _runs: frozenset[RunId] = frozenset()
+    """The chosen runs: their own files are theirs."""
     _named: list[Asset] = field(default_factory=list)
     """Those that were chosen by name."""
 
@@ -55,13 +61,17 @@ class AssetBringer:
     async def find_named(self) -> None:
         """Ask for the assets that were chosen by name, before anything is brought. Raises UserError for an unknown one.
 
-        A name may be of any of the chosen kinds.
+        A name may be of any of the chosen kinds. From here on what runs name is missed where it does not come.
         """
         for name in self.choice.names:
             found = [one for kind in self._kinds() for one in await self._of_name(kind, name)]
             if not found:
                 raise UserError(f"--asset {name}: {self.source.ref} has no such asset: nothing was extracted")
             self._named += found
+        if not self.choice.none and has_assets(self.source):
+            for details in self._extracted() if self.older else ():
+                self.note(details)
+            self.archive.put_asset_extraction(AssetExtraction(self.choice.scope.value, self.choice.kinds))
 
     async def _of_name(self, kind: AssetKind, name: AssetName) -> list[Asset]:
         source = self._asking()
@@ -77,19 +87,17 @@ class AssetBringer:
         """Bring the chosen assets, each as it is now. Repeatable."""
         if self.choice.none or not has_assets(self.source):
             return
-        if self.older:
-            for details in self._extracted():
-                self.note(details)
+        self._runs = frozenset(self.archive.extracted_ids())
         if self._named:
             self._keep(self._named)
         if self.choice.scope is AssetScope.ALL:
             for kind in self._kinds():
                 await self._bring_kind(kind, None, width)
         elif AssetKind.MODEL in self._kinds():
-            await self._bring_kind(AssetKind.MODEL, self._wanted_runs(), width)
+            await self._bring_kind(AssetKind.MODEL, self._runs, width)
         await self._bring_named(width)
+        await for_each(self._names(), self._bring_name, min(width, NAMES_AT_ONCE))
         await for_each(self._with_files(), self._list_files, width)
-        self.archive.put_asset_extraction(AssetExtraction(self.choice.scope.value, self.choice.kinds))
 
     def _kinds(self) -> list[AssetKind]:
         known = self.source.asset_kinds if has_assets(self.source) else frozenset()
@@ -105,9 +113,6 @@ class AssetBringer:
                 if details := self.archive.details(run.id):
                     yield details
 
-    def _wanted_runs(self) -> frozenset[RunId]:
-        return frozenset(self.archive.extracted_ids())
-
     async def _bring_kind(self, kind: AssetKind, made_by: frozenset[RunId] | None, width: int) -> None:
         """All versions of all names; with `made_by` those that these runs made, and those that something names."""
         named = frozenset(self.archive.named_assets())
@@ -118,6 +123,7 @@ class AssetBringer:
                 found += [a for a in page if made_by is None or a.key in named or self._is_of(a, made_by)]
             if found:
                 self.archive.put_asset_container(container)
+                self._containers.add(container.key)
                 self._keep(found)
 
         async def names() -> list[AssetContainer]:
@@ -157,22 +163,36 @@ class AssetBringer:
                 self._keep([asset])
 
     def _keep(self, assets: list[Asset]) -> None:
-        self.archive.put_assets(assets)
+        self.archive.put_assets(assets, {one.key: NOT_LISTED_YET for one in assets if self._is_to_be_listed(one)})
         self.brought.update(asset.key for asset in assets)
         self.progress.done("assets extracted", len(assets))
 
+    def _names(self) -> list[AssetKey]:
+        """Names of what was brought, whose container no list gave."""
+        brought = [asset for key in self.brought if (asset := self.archive.asset(key))]
+        return [key for key in names_of(brought) if key not in self._containers]
+
+    async def _bring_name(self, key: AssetKey) -> None:
+        try:
+            container = await self._asking().asset_container(key.kind, key.name)
+        except ServiceError as error:
+            self._fail(key, error)
+            return
+        if container is not None:
+            self.archive.put_asset_container(container)
+
     def _with_files(self) -> list[Asset]:
         """Assets whose bytes are to be carried with them: those in a run's own container are files of that run."""
-        runs = self._wanted_runs()
-        known = self.archive.asset_totals()
+        known = self.archive.asset_listings()
         return [
             asset
             for asset in self.archive.assets()
-            if (asset.owns_bytes or wants_bytes(asset, self.choice))
-            and asset.place is not None
-            and asset.files_of not in runs
-            and (asset.key in self.brought or asset.key not in known)
+            if self._is_to_be_listed(asset) and (asset.key in self.brought or asset.key not in known)
         ]
+
+    def _is_to_be_listed(self, asset: Asset) -> bool:
+        wanted = asset.owns_bytes or wants_bytes(asset, self.choice)
+        return wanted and asset.place is not None and asset.files_of not in self._runs
 
     async def _list_files(self, asset: Asset) -> None:
         if asset.place is None:
@@ -182,6 +202,7 @@ class AssetBringer:
         except NotFound:
             files = []
         except ServiceError as error:
+            self.archive.lack_asset(asset.key, noted(error, str(asset.key)))
             self._fail(asset.key, error)
             return
         self.archive.put_asset_files(asset.key, files)

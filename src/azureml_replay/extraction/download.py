@@ -42,6 +42,13 @@ class Download:
         self.progress.expect("files kept", files)
         await for_each(self.archive.lacking_bytes(), self._bring_one, min(width, FILES_AT_ONCE))
 
+    async def bring_assets(self, width: int) -> None:
+        """Bring what lacks of the files of assets, as `bring` does; once these are listed."""
+        lacking = self.archive.lacking_asset_files()
+        self.progress.expect("files kept", len(lacking))
+        files = (Artifact(path=one.location.path, location=one.location, indexed=False, stored=one) for one in lacking)
+        await for_each(((RunId(""), file) for file in files), self._bring_one, min(width, FILES_AT_ONCE))
+
     async def _bring_one(self, lacking: tuple[RunId, Artifact]) -> None:
         """Bring one file; an error fails this file only. A file that two runs have is brought once."""
         run, artifact = lacking
@@ -50,10 +57,11 @@ class Download:
             async with turn:
                 await self._bring(artifact)
         except ServiceError as error:
-            why = noted(error, f"file {artifact.path} of run {run}")
+            what = f"file {artifact.path} of {f'run {run}' if run else 'an asset'}"
+            why = noted(error, what)
             self.failed.append((run, f"file {artifact.path}: {why}"))
             self.remedies.append(error.remedy)
-            self.progress.say(f"file {artifact.path} of run {run} not kept: {why}")
+            self.progress.say(f"{what} not kept: {why}")
         else:
             self.progress.done("files kept")
 

@@ -157,6 +157,9 @@ async def extract(
     if options.code:
         await code.bring()
     await assets.bring(width)
+    download = Download(source, archive, progress)
+    if options.artifacts and options.download:
+        await download.bring_assets(width)
     return Extracted(
         listed=listed,
         units=choice.count,
@@ -166,11 +169,11 @@ async def extract(
         gone=len(gone),
         active=choice.active_runs,
         unknown_names=choice.unknown if isinstance(choice, Choice) else (),
-        kept=part.kept,
-        kept_bytes=part.kept_bytes,
+        kept=part.kept + download.files,
+        kept_bytes=part.kept_bytes + download.bytes,
         assets=len(assets.brought),
-        failed=(*part.failed, *code.failed, *assets.failed),
-        remedies=remedy_lines([*part.remedies, *code.remedies, *assets.remedies]),
+        failed=(*part.failed, *code.failed, *assets.failed, *download.failed),
+        remedies=remedy_lines([*part.remedies, *code.remedies, *assets.remedies, *download.remedies]),
     )
 
 

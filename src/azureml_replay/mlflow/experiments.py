@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from azureml_replay.errors import NotFound, Rejected
+from azureml_replay.mlflow.not_ours import KEPT, not_ours_in
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import answers, ask, encode
 from azureml_replay.mlflow.wire.ours import HIDDEN_TAG
@@ -22,6 +23,8 @@ MOST = MLFLOW_SERVER.experiment_name
 """Characters of an experiment's name: PostgreSQL refuses more, SQLite has 500. The prefix counts."""
 WHOLE_NAME_TAG = "azureml_replay.experiment_name"
 """Has the name of which an experiment bears the beginning."""
+HOME_TAG = "azureml_replay.experiment_prefix"
+"""Of one that replay made: the prefix, and a star. Whatever name somebody gives it, it is of that target still."""
 DIGITS = 8
 EXISTS = "RESOURCE_ALREADY_EXISTS"
 CLOSED = "the experiment {name} is deleted there: restore it first"
@@ -50,8 +53,18 @@ class Experiments:
         """A server's experiment under its whole name, without the prefix."""
         name = there.tags.get(WHOLE_NAME_TAG) or there.name
         whole = name if fit_name(name) == there.name else there.name  # somebody may have renamed it since
-        tags = {key: value for key, value in there.tags.items() if key != WHOLE_NAME_TAG}
+        tags = {key: value for key, value in without_home(there).tags.items() if key != WHOLE_NAME_TAG}
         return replace(there, name=whole.removeprefix(self._prefix), tags=tags)
+
+    def may_be_renamed(self, there: Experiment, known: Collection[str]) -> bool:
+        """True for one that was made with this prefix, or bears it, and has another name than those that are known."""
+        home, has_prefix = there.tags.get(HOME_TAG), there.name.startswith(self._prefix)
+        of_this = has_prefix if home is None else home == self._home
+        return of_this and not (has_prefix and self.as_asked(there).name in known)
+
+    @property
+    def _home(self) -> str:
+        return f"{self._prefix}*"
 
     async def id_of(self, name: str) -> str | None:
         """Its id; None where there is none."""
@@ -71,8 +84,13 @@ class Experiments:
             return self._ids[name] if there is not None else await self._create(Experiment(id="", name=name))
 
     async def put(self, experiment: Experiment) -> None:
-        """Write description and tags, then whether it is archived. Repeatable."""
+        """Write description and tags, then whether it is archived. Repeatable.
+
+        Raises Rejected, before anything is written, where it is to be deleted and holds what is not ours.
+        """
         there = await self.found(experiment.name)
+        if there is not None and experiment.archived is not None and there.archived is None:
+            await self._check_ours(there)
         if there is None:
             await self._create(replace(experiment, archived=None))
         else:
@@ -88,6 +106,10 @@ class Experiments:
         except Rejected as error:
             if error.code != EXISTS:
                 raise
+
+    async def _check_ours(self, there: Experiment) -> None:
+        if what := await not_ours_in(self._rest, there):
+            raise Rejected(KEPT.format(what=what), status=400)
 
     async def _update(self, there: Experiment, wanted: Experiment) -> None:
         held = encode.experiment_tags(there)
@@ -109,8 +131,8 @@ class Experiments:
 
     async def _create(self, experiment: Experiment) -> str:
         whole = self._prefix + experiment.name
-        cut = {} if fit_name(whole) == whole else {WHOLE_NAME_TAG: whole}
-        body = encode.created_experiment(fit_name(whole), replace(experiment, tags={**experiment.tags, **cut}))
+        own = {HOME_TAG: self._home} | ({} if fit_name(whole) == whole else {WHOLE_NAME_TAG: whole})
+        body = encode.created_experiment(fit_name(whole), replace(experiment, tags={**experiment.tags, **own}))
         try:
             answer = await self._rest.send("POST", f"{ask.API}/experiments/create", json=body)
         except Rejected as error:
@@ -130,6 +152,11 @@ class Experiments:
         except NotFound:
             if not gone:
                 raise
+
+
+def without_home(there: Experiment) -> Experiment:
+    """A server's experiment without the note of its prefix: it says nothing of what it is."""
+    return replace(there, tags={key: value for key, value in there.tags.items() if key != HOME_TAG})
 
 
 def fit_name(name: str) -> str:

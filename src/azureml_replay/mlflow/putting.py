@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from azureml_replay.errors import NotFound, Rejected, ServiceError, Uncertain
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import answers
 from azureml_replay.model import RunId
 from azureml_replay.workers import map_bounded
-from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile, PutFile
+from azureml_replay.workspace.put_files import CopyFile, FileWritten, HeldFile, NewFile, PutFile
 from azureml_replay.workspace.target import Outcome, Refused
 
 FILES_AT_ONCE = 4
@@ -77,7 +78,15 @@ class Putting:
         place = await self._place(run, file.path)
         if place is None:
             return Refused(NOT_SERVED, 503)
-        await self._rest.put_file(place, _Bytes(file))
+        sending = _Bytes(file)
+        try:
+            await self._rest.put_file(place, sending)
+        except ServiceError as error:
+            if sending.broke is not None:  # not the server's fault: a file that changed is begun anew
+                raise sending.broke from error
+            raise
+        if isinstance(file, CopyFile):
+            file.on_written(FileWritten(md5=sending.md5()))
         return None
 
     async def _remove(self, run: RunId, path: str) -> Outcome:
@@ -108,11 +117,15 @@ class Putting:
             return self._roots[run]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Bytes:
     """The bytes of a file, piece by piece; from the beginning each time that somebody asks, as an attempt does."""
 
     file: PutFile
+    digest: hashlib._Hash = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
+    """Of what the last attempt has sent so far."""
+    broke: Rejected | None = None
+    """Why the other workspace gives no more of it: to the server it looks like a connection that broke."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces()
@@ -128,8 +141,20 @@ class _Bytes:
             for piece in file.pieces(PIECE_BYTES):
                 yield piece
         else:
-            async for piece in _read(file):
-                yield piece
+            if self.broke is not None:
+                raise self.broke
+            self.digest = hashlib.md5(usedforsecurity=False)
+            try:
+                async for piece in _read(file):
+                    self.digest.update(piece)
+                    yield piece
+            except Rejected as error:
+                self.broke = error
+                raise
+
+    def md5(self) -> bytes:
+        """Of what was sent, once it was, of a file that comes from another workspace."""
+        return self.digest.digest()
 
 
 async def _read(file: CopyFile) -> AsyncIterator[bytes]:

@@ -12,7 +12,8 @@ from azureml_replay.instants import Instant
 from azureml_replay.mlflow.config import Login, ServerConfig
 from azureml_replay.mlflow.place import address_of, workspace_of
 from azureml_replay.mlflow.wire import ask, decode
-from azureml_replay.mlflow.wire.decode import ListedFile, ListedRun
+from azureml_replay.mlflow.wire.ask import InExperiment
+from azureml_replay.mlflow.wire.decode import ListedFile, ListedRun, ModelVersion
 from azureml_replay.model import Experiment, Row, RunId
 from azureml_replay.sending.sender import Answer, BytesToSend, Sender, Service
 from azureml_replay.workspace.lease import Check
@@ -129,6 +130,29 @@ class Rest:
                 if not (token := _next(following, token, "traces")) or sum(map(len, found.values())) >= most:
                     break
         return found
+
+    async def listed(self, way: InExperiment, experiment: str) -> Sequence[Any]:
+        """What an experiment holds of a kind, the first page. Raises Rejected where the server knows no such thing."""
+        if way.is_search:
+            answer = await self.send("POST", way.path, json=ask.in_experiment(experiment))
+        else:
+            answer = await self.send("GET", way.path, {"experiment_id": experiment})
+        found: Sequence[Any] = (answer.json() or {}).get(way.key) or ()
+        return found
+
+    async def model_versions(self) -> AsyncIterator[Sequence[ModelVersion]]:
+        """The registered models that lie in runs, by pages; none where the server has no registry."""
+        token: str | None = None
+        while True:
+            try:
+                page, following = decode.model_versions(
+                    await self._get("model-versions/search", ask.model_versions(token))
+                )
+            except Rejected:
+                return
+            yield page
+            if not (token := _next(following, token, "model versions")):
+                return
 
     async def logged_model(self, model: str) -> Mapping[str, Any] | None:
         """The document of a logged model; None where it is gone."""

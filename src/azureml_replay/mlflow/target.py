@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,11 +16,12 @@ from azureml_replay.mlflow.trial import ServerTrial
 from azureml_replay.mlflow.wire import ask
 from azureml_replay.mlflow.wire.decode import ListedRun
 from azureml_replay.mlflow.wire.ours import as_written
-from azureml_replay.mlflow.workspace import MlflowWorkspace
+from azureml_replay.mlflow.workspace import EXPERIMENTS_PER_SEARCH, MlflowWorkspace
 from azureml_replay.mlflow.workspace import connect as open_server
 from azureml_replay.mlflow.writing import Writing
 from azureml_replay.model import Experiment, Location, Points, Run, RunId
 from azureml_replay.sending.sender import Sender
+from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import MLFLOW, TargetProfile
 from azureml_replay.workspace.put_files import PutFile
@@ -158,6 +159,13 @@ class MlflowTarget(MlflowWorkspace):
         """Remove files. Repeatable. Old servers cannot."""
         return await self._putting.remove(run, paths)
 
+    async def registered_places(self) -> Sequence[RegisteredPlace]:
+        """See `workspace.assets.KnowsRegistered`."""
+        found = [one async for page in self._rest.model_versions() for one in page]
+        return [
+            RegisteredPlace(place=self.place(one.run, one.path), name=one.name, properties=one.tags) for one in found
+        ]
+
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """As `end_runs`."""
         return await self.end_runs(experiment, runs)
@@ -174,6 +182,21 @@ class MlflowTarget(MlflowWorkspace):
         place = experiment.id
         pages = self._rest.runs([place], {place: experiment.name}, filtered=ask.tag_filter(tag, value))
         return {one.run.id: _texts(one.run) async for page in pages for one in page}
+
+    async def tagged_elsewhere(self, known: Collection[str], tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+        """See `workspace.target.FindsElsewhere`."""
+        moved = {
+            one.id: one.name
+            async for page in self._rest.experiments()
+            for one in page
+            if self._written.may_be_renamed(one, known)
+        }
+        ids, found = list(moved), dict[RunId, Mapping[str, str]]()
+        for start in range(0, len(ids), EXPERIMENTS_PER_SEARCH):
+            some = ids[start : start + EXPERIMENTS_PER_SEARCH]
+            async for runs in self._rest.runs(some, moved, filtered=ask.tag_filter(tag, value)):
+                found |= {one.run.id: _texts(one.run) for one in runs}
+        return found
 
     async def end_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:  # noqa: ARG002
         """Write error, status and end, then delete what is hidden. Repeatable."""

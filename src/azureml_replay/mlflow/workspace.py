@@ -10,6 +10,7 @@ from typing import Self
 
 from azureml_replay.errors import Forbidden, NotFound, Rejected, Unavailable, UserError
 from azureml_replay.mlflow.config import LOGIN_HELP, ServerConfig
+from azureml_replay.mlflow.experiments import without_home
 from azureml_replay.mlflow.files import ServerFiles, location_of
 from azureml_replay.mlflow.histories import MetricHistories
 from azureml_replay.mlflow.rest import Rest
@@ -136,14 +137,14 @@ class MlflowWorkspace:
         async for page in self._rest.experiments():
             self._names.update({one.id: one.name for one in page})
             traces = await self._rest.traces([one.id for one in page], TRACES_KEPT)
-            yield [decode.with_traces(one, traces.get(one.id, ())) for one in page]
+            yield [decode.with_traces(without_home(one), traces.get(one.id, ())) for one in page]
 
     async def experiment(self, name: str) -> Experiment | None:
         """The experiment of a name, deleted or not; None where there is none."""
         found = await self._rest.experiment(name)
         if found is not None:
             self._names[found.id] = found.name
-        return found
+        return found and without_home(found)
 
     async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
         """All runs of an experiment, deleted ones too, by pages."""

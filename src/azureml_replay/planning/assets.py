@@ -9,6 +9,7 @@ from enum import Enum
 from azureml_replay.model import Json
 from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.lineage import PROPERTY, decoded, encode
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.version import __version__
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind, digest_of, in_order
 from azureml_replay.workspace.place import Place
@@ -89,20 +90,14 @@ REFERENCE_ONLY = "left out by --outputs reference: its data leads to where no by
 BYTES_STAY = frozenset({NOT_LISTED, TOO_LARGE, REFERENCE_ONLY})
 """Why data is there as a reference alone."""
 NO_FILES = "left out (--no-artifacts)"
+UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
+RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
+IN_THE_WAY = "the target has another one under that name and version, which was left alone"
+UNLISTED = "its files could not be listed when it was extracted: extract again"
+NOT_READ = "the last extraction did not read it: extract again"
+"""Why nothing becomes of an asset before the next extraction: no omission, which would be for good."""
+OWN_VALUES = "the target had an equal one, whose other values stay as they are: {}"
 NOT_EXTRACTED = "assets were not extracted: extract again"
-
-
-class AssetFate(Enum):
-    """What a plan says of an asset."""
-
-    CREATE = "create"
-    ADOPT = "adopt"
-    """The target has an equal one."""
-    THERE = "there"
-    """This archive made it."""
-    CONFLICT = "conflict"
-    """The target has another thing under its name: known once a replay has looked."""
-    OMITTED = "omitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +111,18 @@ class PlannedAsset:
     files: int = 0
     bytes: int = 0
     """Of the files that are its own; those that are files of a run count there."""
+    listing: str = ""
+    """Stands for all its files, as the archive lists them."""
 
     @property
     def key(self) -> AssetKey:
         """Of the source."""
         return self.asset.key
+
+    @property
+    def digest(self) -> str:
+        """Stands for all that is to be there of it."""
+        return digest_of_asset(self.asset, self.listing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +167,13 @@ def is_made_from(there: Asset, key: AssetKey, source: Place) -> bool:
     return str(facts.get("workspace", "")).lower() == source.key and facts.get("asset") == str(key)
 
 
-def digest_of_asset(asset: Asset) -> str:
-    """The digest of everything that is to be there of an asset, without the lineage, which names our version."""
-    other = ["bytes"] if _bytes_otherwise(asset) else []
+def digest_of_asset(asset: Asset, listing: str = "") -> str:
+    """The digest of everything that is to be there of an asset, without the lineage, which names our version.
+
+    `listing` stands for its files, which count where they are its own.
+    """
+    other: list[Json] = ["bytes"] if _bytes_otherwise(asset) else []
+    other += [{"files": listing}] if listing and asset.owns_bytes else []
     return digest_of([asset.content, {name: asset.fields[name] for name in sorted(asset.fields)}, asset.run, *other])
 
 
@@ -176,10 +182,10 @@ def _bytes_otherwise(asset: Asset) -> bool:
     return asset.key.kind is AssetKind.DATA and asset.owns_bytes != (asset.output is not None)
 
 
-def as_planned(asset: Asset, planned: str) -> Asset | None:
+def as_planned(asset: Asset, planned: str, listing: str = "") -> Asset | None:
     """The asset with or without its bytes, as a receipt has it planned; None where it is another one by now."""
     ways = (asset, replace(asset, owns_bytes=not asset.owns_bytes)) if asset.key.kind is AssetKind.DATA else (asset,)
-    return next((one for one in ways if digest_of_asset(one) == planned), None)
+    return next((one for one in ways if digest_of_asset(one, listing) == planned), None)
 
 
 def changeable(asset: Asset) -> Mapping[str, Json]:

@@ -15,6 +15,8 @@ TEXTS = {"display name": "display_name", "description": "description"}
 MAPS = {"tag": "tags", "property": "properties", "parameter": "parameters", "input": "inputs", "output": "outputs"}
 LISTS = {"input datasets": "input_datasets", "output datasets": "output_datasets"}
 DESCRIPTION = ("text", "description")
+STATE = ("text", "archived")
+"""Kind and name of an experiment's state."""
 ERROR = ("text", "error")
 """Kind and name of how a run failed."""
 
@@ -141,7 +143,12 @@ def without_values(experiment: Experiment, names: Collection[ValueName]) -> Expe
     if not names:
         return experiment
     tags = {key: value for key, value in experiment.tags.items() if ("tag", key) not in names}
-    return replace(experiment, tags=tags, description=None if DESCRIPTION in names else experiment.description)
+    return replace(
+        experiment,
+        tags=tags,
+        description=None if DESCRIPTION in names else experiment.description,
+        archived=None if STATE in names else experiment.archived,
+    )
 
 
 def parts_of_experiment(experiment: Experiment) -> tuple[Experiment, list[ValueName]]:
@@ -154,6 +161,8 @@ def _values_of(experiment: Experiment) -> Iterator[ValueName]:
     yield from (("tag", key) for key in experiment.tags if key != EXPERIMENT_TAG)
     if experiment.description is not None:
         yield DESCRIPTION
+    if experiment.archived is not None:
+        yield STATE
 
 
 def _beyond(experiment: Experiment, limits: Limits) -> Iterator[tuple[ValueName, str]]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState, topic_of
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.connection import name_of_pages, page_of_asset
 from azureml_replay.counting import counted
-from azureml_replay.model import RunId
+from azureml_replay.model import Finding, RunId
 from azureml_replay.report_page.facts import AssetEntry, Pair, ReferenceRow, RunVerdict
-from azureml_replay.selection import Selection
-from azureml_replay.verification.assets import AssetsStanding
+from azureml_replay.verification.asset_standing import AssetsStanding
+from azureml_replay.verification.standing import Item, Standing
 from azureml_replay.workspace.asset import Asset, AssetKey, OutsideKind
 from azureml_replay.workspace.place import Place
 
@@ -54,15 +54,19 @@ class AssetBook:
     @classmethod
     def of(cls, archive: Archive, ledger: TargetLedger | None, studio: Mapping[Place, str | None]) -> AssetBook:
         """Reads every asset once."""
-        standing = AssetsStanding.of(archive, ledger, Selection()) if ledger else AssetsStanding()
-        receipts = {one.key: one for one in standing.receipts}
+        standing = AssetsStanding.of(archive, ledger) if ledger else AssetsStanding()
+        receipts = ledger.asset_receipts() if ledger else {}
+        items, left = {one.subject: one for one in standing.items}, {one.what: one.reason for one in standing.omissions}
         users = archive.asset_users(USERS_SHOWN)
         ends = _PagesOfSides(archive.source, ledger.target if ledger else None, studio)
         entries: dict[AssetKey, AssetEntry] = {}
         made: dict[RunId, list[AssetKey]] = {}
         for asset in archive.assets():
-            known = _Known(asset, receipts.get(asset.key), users.get(asset.key, (0, ())))
-            entries[asset.key] = known.entry(standing, ends)
+            topic, receipt = topic_of(asset.key), receipts.get(asset.key)
+            item, why = items.get(topic), left.get(topic.name, "")
+            found = ledger.findings_of(topic) if ledger and item and item.findings else []
+            known = _Known(asset, receipt, users.get(asset.key, (0, ())), item, found, why)
+            entries[asset.key] = known.entry(ends)
             if asset.run or asset.files_of:
                 made.setdefault(asset.run or asset.files_of or RunId(""), []).append(asset.key)
         for key, why in archive.lacking_assets().items():
@@ -120,13 +124,18 @@ class _Known:
     asset: Asset
     receipt: AssetReceipt | None
     users: tuple[int, tuple[RunId, ...]]
+    item: Item | None
+    """What is known of it in the target; None where it is not to be there."""
+    found: Sequence[Finding]
+    left: str
+    """Why it is not there, or not whole, as planned."""
 
-    def entry(self, standing: AssetsStanding, ends: _PagesOfSides) -> AssetEntry:
+    def entry(self, ends: _PagesOfSides) -> AssetEntry:
         asset, receipt = self.asset, self.receipt
         held = receipt is not None and receipt.state in (AssetState.SENT, AssetState.ADOPTED)
         return AssetEntry(
             id=str(asset.key),
-            verdict=self._verdict(standing, planned=ends.target is not None),
+            verdict=self._verdict(planned=ends.target is not None),
             became=self._became(planned=ends.target is not None),
             notes=tuple(self._notes()),
             archived=asset.archived,
@@ -137,19 +146,14 @@ class _Known:
             links=tuple(ends.links(asset.key, receipt.there if receipt and held else None)),
         )
 
-    def _verdict(self, standing: AssetsStanding, *, planned: bool) -> RunVerdict:
-        receipt = self.receipt
+    def _verdict(self, *, planned: bool) -> RunVerdict:
         if not planned:
             return RunVerdict.ARCHIVED
-        if receipt is None or receipt.state is AssetState.UNDONE:
-            return RunVerdict.UNVERIFIED
-        if receipt.state in (AssetState.LEFT, AssetState.REFUSED):
-            return RunVerdict.OMISSIONS
-        if receipt.found:
-            return RunVerdict.DIFFERS
-        if not standing.is_compared(receipt):
-            return RunVerdict.UNVERIFIED
-        return RunVerdict.OMISSIONS if receipt.detail else RunVerdict.EQUAL
+        if self.item is None:  # nobody chose it, or it is an omission
+            return RunVerdict.OMISSIONS if self.left else RunVerdict.UNVERIFIED
+        if self.item.standing is Standing.EQUAL:
+            return RunVerdict.OMISSIONS if self.left else RunVerdict.EQUAL
+        return RunVerdict.DIFFERS if self.item.findings else RunVerdict.UNVERIFIED
 
     def _became(self, *, planned: bool) -> str:
         receipt = self.receipt
@@ -162,15 +166,12 @@ class _Known:
         return f"{words}, as {named}"
 
     def _notes(self) -> Iterator[str]:
-        receipt = self.receipt
-        if receipt is None:
-            return
-        for one in receipt.found[:NOTES_SHOWN]:
-            yield f"{one.what.removeprefix(f'{receipt.key}: ')} {one.kind}"
-        if (more := len(receipt.found) - NOTES_SHOWN) > 0:
+        for one in self.found[:NOTES_SHOWN]:
+            yield f"{one.what.removeprefix(f'{self.asset.key}: ')} {one.kind}"
+        if (more := len(self.found) - NOTES_SHOWN) > 0:
             yield f"and {counted(more, 'finding')} more"
-        if receipt.detail:
-            yield receipt.detail
+        if self.left:
+            yield self.left
 
 
 def _lacking(key: AssetKey, why: str, users: tuple[int, tuple[RunId, ...]]) -> AssetEntry:

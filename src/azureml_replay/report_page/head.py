@@ -22,8 +22,9 @@ from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.facts import Command, Head, Pair, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
 from azureml_replay.terminal.text import moment
-from azureml_replay.verification.assets import AssetsStanding
+from azureml_replay.verification.asset_standing import AssetsStanding
 from azureml_replay.verification.found import FoundOfAll
+from azureml_replay.verification.standing import earliest
 from azureml_replay.verification.wording import Cause, by_size_in_words, equal_but, kind_of, sides_of, timed
 from azureml_replay.version import __version__
 from azureml_replay.workspace.place import Place
@@ -77,13 +78,13 @@ class Sums:
     def of(cls, rows: Iterable[TreeRow], known: Known, assets: AssetsStanding) -> Sums:
         """The sums over rows; findings and omissions that belong to no run count, too."""
         sums = cls(
-            findings=known.findings + len(assets.findings),
+            findings=known.findings + assets.findings,
             omissions=known.omissions.total() + len(assets.omissions),
             assets=assets,
             items_refused=refused_among(known.reasons + assets.reasons),
             chosen=known.chosen,
-            compared=known.counts,
-            read_at=known.read_at,
+            compared=Counter(known.counts) + assets.counts,
+            read_at=earliest((known.read_at, assets.read_at)),
             left_out=known.left_out,
             experiments_open=known.experiments_open,
             others_open=known.others_open,
@@ -114,7 +115,7 @@ def head(
     loose = Loose.of(archive, ledger, known, {row.id for row in rows}, assets)
     sessions = [one for one in archive.sessions() if target is None or one.concerns(target)]
     busiest = next((one for one in reversed(sessions) if one.traffic), None)
-    for one in (*(ledger.findings() if ledger else ()), *assets.findings):
+    for one in ledger.findings() if ledger else ():
         sums.found.add(one)
     reasons = known.reasons + assets.reasons
     good, sentence = verdict(sums, target)
@@ -179,7 +180,7 @@ class Loose:
         cls, archive: Archive, ledger: TargetLedger | None, known: Known, ours: set[str], assets: AssetsStanding
     ) -> Loose:
         """Those of experiments, jobs without a run, runs that are not selected, assets, and the workspace."""
-        every_finding = (*(ledger.findings() if ledger else ()), *assets.findings)
+        every_finding = ledger.findings() if ledger else ()
         findings = [one for one in every_finding if one.run not in ours and one.kind != ACCEPTED]
         planned = ledger.planned_omissions() if ledger else ()
         every = chain(archive.omissions(), planned) if known.omissions.keys() - ours else ()

@@ -16,6 +16,7 @@ from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import alike
 from azureml_replay.errors import ServiceError
+from azureml_replay.files.as_sent import AsSent
 from azureml_replay.model import Json, Run, RunId
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.refused import ValueName
@@ -123,7 +124,9 @@ class Mender:
         writes = []
         for file in changed:
             sent, found = self.ledger.sent_file(source, file.to), there.get(file.to)
-            if found is not None and sent is not None and isinstance(file.made, NewFile) and alike(sent, found):
+            if found is None or sent is None or not isinstance(file.made, NewFile):
+                continue
+            if await AsSent(self.ledger, self.target).is_so(source, file.to, found, sent):
                 writes.append(replace(file.made, path=file.to))
                 there[file.to] = as_laid(file)
         if writes:

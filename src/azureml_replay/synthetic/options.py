@@ -49,6 +49,7 @@ class SyntheticReplayOptions:
     shape: Shape = field(default_factory=Shape)
     compute: str = "serverless"
     environment: str = DEFAULT_ENVIRONMENT
+    """`original`: that of the original where the target has it, else the default one."""
     wait: bool = True
     """False: return once everything is submitted. A later call follows the jobs and verifies them."""
     resubmit: bool = False

@@ -35,8 +35,10 @@ from azureml_replay.synthetic.options import (
     planned_trees,
     waiting_units,
 )
+from azureml_replay.synthetic.originals import ORIGINAL, Originals, unnamed
 from azureml_replay.synthetic.parents import Parents
 from azureml_replay.synthetic.refused import JobRefusals, RefusedValue
+from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
 from azureml_replay.synthetic.staging.stage import Stage, clear
 from azureml_replay.synthetic.submit import Submit, Told
 from azureml_replay.synthetic.tree.nodes import Tree
@@ -82,6 +84,8 @@ class SyntheticReplayed:
     """Container starts that it takes to submit those anew."""
     refused: tuple[tuple[RunId, str], ...] = ()
     """Run and what of it the target refused, as became known in this call: each is an omission, the rest is there."""
+    unnamed: Mapping[str, int] = field(default_factory=dict)
+    """Kind of asset (environment, data, model) -> how many the originals name, and their jobs do not."""
 
 
 async def replay_synthetic(
@@ -123,12 +127,17 @@ async def _replay(
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
     archive.put_studio(target.ref, target.studio)
     ledger, submitter = archive.ledger(target.ref), target.submitter
-    place = await place_for(submitter, target.ref, compute=options.compute, environment=options.environment)
+    original = options.environment == ORIGINAL
+    environment = DEFAULT_ENVIRONMENT if original else options.environment
+    place = await place_for(submitter, target.ref, compute=options.compute, environment=environment)
     stage = Stage(archive, ledger, Supply(archive, source), submitter, progress)
     graphs = Graphs(ledger, submitter)
     refusals = JobRefusals(archive, ledger, target)
     submitting = Submit(archive, ledger, submitter, place, stage, graphs, progress, told, refusals)
+    if original:
+        submitting.originals = Originals(archive, ledger, submitter, target.ref, options.compute)
     running = _Running(archive, ledger, target, stage, submitting, progress, refusals)
+    running.unnamed = unnamed(archive, ledger, planned_units(archive, selection), original=original)
     if options.resubmit:
         submitting.anew = running.to_resubmit(selection, options.shape)
     running.expect(planned_units(archive, selection))
@@ -172,6 +181,7 @@ class _Running:
     failed: dict[RunId, str] = field(default_factory=dict)
     unseen: set[RunId] = field(default_factory=set)
     """Of those that failed: root runs whose jobs could not be looked at to the end."""
+    unnamed: dict[str, int] = field(default_factory=dict)
     older: dict[RunId, tuple[RunId, ...]] = field(default_factory=dict)
     """Root run -> jobs of ours in whose place its job stands."""
     parents: int = 0
@@ -339,4 +349,5 @@ class _Running:
             changed=len(self.check.changed) if verdict else 0,
             starts=sum(self.check.changed.values()) if verdict else 0,
             refused=(*self.stage.refused, *self.refusals.told),
+            unnamed=self.unnamed,
         )

@@ -16,10 +16,11 @@ from azureml_replay.errors import Rejected, Uncertain
 from azureml_replay.model import TERMINAL, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.progress import Progress
-from azureml_replay.synthetic.bodies.graph import JobPlace, submission
+from azureml_replay.synthetic.bodies.graph import JobPlace, Submission, submission
 from azureml_replay.synthetic.bodies.known_graphs import Graphs, renamed
 from azureml_replay.synthetic.expected import DISPLAY_NAME, expected_of
 from azureml_replay.synthetic.options import SENT, Shape, carry, jobs_put, remember, shape_of
+from azureml_replay.synthetic.originals import Originals
 from azureml_replay.synthetic.plan_digest import PROPERTY, is_same, plan_digest, planned
 from azureml_replay.synthetic.refused import JobRefusals, RefusedValue
 from azureml_replay.synthetic.staging.stage import Stage, uri_of
@@ -79,6 +80,8 @@ class Submit:
     told: Told
     """Hears of each job that is put."""
     refusals: JobRefusals
+    originals: Originals | None = None
+    """What the jobs are to name of the originals' environments and data; None: nothing."""
     anew: Collection[RunId] = ()
     """Root runs whose job is submitted anew unless it is as planned now."""
     submitted: int = 0
@@ -206,7 +209,7 @@ class Submit:
 
         Asks again after a lost answer: a PUT on a taken name is an update.
         """
-        bodies = submission(tree, self.place, uri_of(self.archive, tree.root))
+        bodies = await self._bodies(tree)
         marks = {lineage.JOB_PROPERTY: lineage.job_mark(self.archive.source, tree.root, name), PROPERTY: plan.hex()}
         known: dict[str, str] = {}
         try:
@@ -225,6 +228,13 @@ class Submit:
                 raise
             return refused
         return None
+
+    async def _bodies(self, tree: Tree) -> Submission:
+        root = uri_of(self.archive, tree.root)
+        if self.originals is None:
+            return submission(tree, self.place, root)
+        places, inputs = await self.originals.places(tree), self.originals.inputs(tree)
+        return submission(tree, self.place, root, places=places, inputs=inputs)
 
     def _tell_later(self, tree: Tree, name: str, *, names_too: bool) -> None:
         """Note that the job goes without these: what its runs then lack is written to them."""

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.asset_receipts import FATES, AssetReceipt, AssetState
+from azureml_replay.archive.assets import NO_LISTING, AssetListing
+from azureml_replay.archive.cells import read_back, shaped
+from azureml_replay.archive.shapes import is_text
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
+from azureml_replay.model import RunId
+from azureml_replay.planning.asset_choices import NOTHING_CHOSEN, CarriedAssets, widened
+from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import (
     BYTES_STAY,
-    FILE_TOO_LARGE,
-    NO_FILES,
-    TOO_LARGE,
+    NOT_READ,
+    RUN_ABSENT,
+    UNLISTED,
     AssetChoice,
-    AssetFate,
     AssetPlan,
     AssetScope,
     PlannedAsset,
@@ -26,14 +32,16 @@ from azureml_replay.planning.assets import (
     summarized,
     with_bytes,
 )
-from azureml_replay.planning.files import OVER_BUDGET, FileChoice
+from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.planning.plan import planned_units
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.selection import Selection
-from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind
+from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind, digest_of
+from azureml_replay.workspace.asset_rule import asset_rule_of
 
-CHOSEN_REASONS = frozenset({TOO_LARGE, FILE_TOO_LARGE, NO_FILES, OVER_BUDGET})
-"""Why an asset was left out by flags alone: other flags take it."""
+FOR_NOW = frozenset({UNLISTED, NOT_READ})
+"""Reasons that the next extraction takes away: of such an asset nothing is known to be equal, or left out."""
 
 
 class Carried(Protocol):
@@ -50,41 +58,222 @@ class Carried(Protocol):
         ...
 
 
-_FATES = {
-    AssetState.SENT: AssetFate.THERE,
-    AssetState.ADOPTED: AssetFate.ADOPT,
-    AssetState.LEFT: AssetFate.CONFLICT,
-    AssetState.REFUSED: AssetFate.OMITTED,
-}
+_STANDING = frozenset({AssetState.SENDING, AssetState.SENT, AssetState.ADOPTED, AssetState.UNDONE})
+"""States of what went into the target: it is expected there, whoever leads to it by now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedAsset:
+    """An asset that a target should hold, by all choices that were made, or of which nobody can say so yet."""
+
+    planned: PlannedAsset
+    receipt: AssetReceipt | None = None
+    run: RunId | None = None
+    """The run of the target that it is linked to, where that is there."""
+
+    @property
+    def key(self) -> AssetKey:
+        """Of the source."""
+        return self.planned.key
+
+    @property
+    def content(self) -> str:
+        """Stands for all that is to be there of it."""
+        return digest_of([self.planned.digest, self.run])
 
 
 def asset_plan(
-    archive: Archive,
-    ledger: TargetLedger | None,
-    selection: Selection,
-    options: Carried,
-    known: frozenset[AssetKind] = frozenset(IN_ORDER),
+    archive: Archive, ledger: TargetLedger | None, selection: Selection, options: Carried
 ) -> list[PlannedAsset]:
     """The chosen assets in the order of creation, each with what the ledger says became of it. Asks nobody.
 
     Raises UserError where none has a name that was chosen.
     """
-    choice = options.assets
-    held = {asset.key: asset for asset in archive.assets()}
-    _refuse_unknown(archive, choice, held)
-    if not held:
-        return []
-    led = frozenset(held) if choice.scope is AssetScope.ALL else led_to(archive, selection, held)
-    wanted = led if choice.scope is not AssetScope.NAMED else _named(choice, held, led)
-    receipts = ledger.asset_receipts() if ledger else {}
-    totals = archive.asset_totals()
-    found = [*_outputs_left(held, led, choice)]
-    for one in planned_assets(held.values(), choice, wanted, known):
-        files, size = totals.get(one.key, (0, 0))
-        whole = replace(one, files=files, bytes=size)
-        as_chosen = with_bytes(whole, choice, options.files, _largest(archive, whole, options.files))
-        found.append(_as_known(whole, as_chosen, receipts.get(one.key)))
-    return found
+    planning = AssetPlanning(archive, ledger, selection)
+    _refuse_unknown(archive, options.assets, planning.held)
+    return planning.of(planning.widened(options))
+
+
+def expected_assets(archive: Archive, ledger: TargetLedger, selection: Selection) -> list[ExpectedAsset]:
+    """What any of the choices takes that were made for this target, and what went into it before. Asks nobody.
+
+    Where nothing was ever sent, another archive may have done it: then as by the default choice. Of those that are
+    left out, and of those of which the next extraction tells, the plan has the reason.
+    """
+    return AssetPlanning(archive, ledger, selection).expected()
+
+
+def expected_names(expected: Iterable[ExpectedAsset]) -> list[AssetKey]:
+    """The names of which this archive made versions that it expects: what these share is compared, too."""
+    made = (AssetState.SENDING, AssetState.SENT)
+    return names_of(one.planned.asset for one in expected if one.receipt and one.receipt.state in made)
+
+
+class AssetPlanning:
+    """Plans for one target, by one selection."""
+
+    def __init__(self, archive: Archive, ledger: TargetLedger | None, selection: Selection) -> None:
+        """Reads all assets of the archive."""
+        self.archive, self.ledger, self.selection = archive, ledger, selection
+        self.held = {asset.key: asset for asset in archive.assets()}
+        self.receipts = ledger.asset_receipts() if ledger else {}
+        self.known = asset_rule_of(ledger.target).kinds if ledger else frozenset(IN_ORDER)
+
+    @cached_property
+    def listings(self) -> Mapping[AssetKey, AssetListing]:
+        """The files of each in figures."""
+        return self.archive.asset_listings()
+
+    @cached_property
+    def unlisted(self) -> Mapping[AssetKey, str]:
+        """Those whose files an extraction could not list."""
+        return self.archive.unlisted_assets()
+
+    @cached_property
+    def runs(self) -> frozenset[RunId]:
+        """The chosen runs."""
+        roots = planned_units(self.archive, self.selection)
+        return frozenset(run.id for root in roots for run in self.archive.unit(root))
+
+    @cached_property
+    def named(self) -> Sequence[AssetKey]:
+        """What the chosen runs name; where all are chosen, what assets name, too."""
+        if self.selection.everything:
+            return self.archive.named_assets()
+        return [use.key for run in self.runs for use in self.archive.asset_uses(run) if use.key]
+
+    @cached_property
+    def led(self) -> frozenset[AssetKey]:
+        """What the chosen runs name or made, and what that names in turn."""
+        made = [asset.key for asset in self.held.values() if asset.run in self.runs or asset.files_of in self.runs]
+        return closure([*self.named, *made], self.held) & self.held.keys()
+
+    @cached_property
+    def choices(self) -> Sequence[CarriedAssets]:
+        """All that were made for this target."""
+        with read_back("a choice of assets"):
+            return list(map(CarriedAssets.from_json, self.ledger.asset_choices())) if self.ledger else []
+
+    def widened(self, options: Carried) -> CarriedAssets:
+        """The options, with what an earlier call took of all names."""
+        return CarriedAssets(assets=widened(options.assets, (one.assets for one in self.choices)), files=options.files)
+
+    def of(self, options: Carried) -> list[PlannedAsset]:
+        """By one choice."""
+        choice, found = options.assets, list[PlannedAsset]()
+        if not self.held:
+            return []
+        found += self._outputs_left(choice)
+        for one in planned_assets(self.held.values(), choice, self._wanted(choice), self.known):
+            listing = self.listings.get(one.key, NO_LISTING)
+            whole = replace(one, files=listing.files, bytes=listing.bytes, listing=listing.digest)
+            chosen = with_bytes(whole, choice, options.files, listing.largest)
+            if one.key in self.unlisted and chosen.asset.owns_bytes and chosen.fate is not AssetFate.OMITTED:
+                found.append(replace(chosen, fate=AssetFate.OMITTED, reason=UNLISTED))
+            else:
+                found.append(self._as_known(whole, chosen))
+        return found
+
+    def _wanted(self, choice: AssetChoice) -> frozenset[AssetKey]:
+        if choice.scope is AssetScope.ALL:
+            return frozenset(self.held)
+        return self.led if choice.scope is not AssetScope.NAMED else _named(choice, self.held, self.led)
+
+    def _outputs_left(self, choice: AssetChoice) -> Iterator[PlannedAsset]:
+        """Named outputs that the archive knows, and that this choice does not take."""
+        if choice.none or AssetKind.DATA not in choice.kinds:
+            for key in sorted(self.led):
+                if self.held[key].output is not None and self.held[key].owns_bytes:
+                    yield PlannedAsset(asset=self.held[key], fate=AssetFate.OMITTED, reason=NAMED_OUTPUT)
+
+    def _as_known(self, whole: PlannedAsset, chosen: PlannedAsset) -> PlannedAsset:
+        """What became of it as long as the source's is what it was then.
+
+        What an earlier call carried stays to be carried, though this one may leave out more. What flags leave out
+        has no receipt: other flags take it.
+        """
+        receipt = self.receipts.get(whole.key)
+        if receipt is None or whole.fate is AssetFate.OMITTED:
+            return chosen
+        sent, fate = as_planned(whole.asset, receipt.planned, whole.listing), FATES.get(receipt.state)
+        if sent is None or fate in (None, AssetFate.CREATE) or self._is_to_be_linked(whole.asset, receipt):
+            return chosen
+        more = chosen.asset.owns_bytes and not sent.owns_bytes and chosen.fate is not AssetFate.OMITTED
+        if more or (fate is AssetFate.OMITTED and chosen.fate is AssetFate.OMITTED):
+            return chosen
+        carried = whole if sent.owns_bytes else replace(whole, files=0, bytes=0)
+        reason = receipt.detail or ""
+        if reason in ("", *BYTES_STAY) and fate in (AssetFate.THERE, AssetFate.ADOPT):
+            reason = chosen.reason if sent.owns_bytes == chosen.asset.owns_bytes else ""
+        return replace(carried, asset=sent, fate=fate, reason=reason)
+
+    def _is_to_be_linked(self, asset: Asset, receipt: AssetReceipt) -> bool:
+        """True for a model that was made before its run was there, which is, or comes now."""
+        if asset.run is None or receipt.detail != RUN_ABSENT.format(asset.run):
+            return False
+        return asset.run in self.runs or self._run_there(asset) is not None
+
+    def _run_there(self, asset: Asset) -> RunId | None:
+        there = self.ledger.stands_for(asset.run) if self.ledger and asset.run else None
+        return there and shaped(there, is_text, f"which run stands for {asset.run}")
+
+    def expected(self) -> list[ExpectedAsset]:
+        """By all choices that were made."""
+        began = self.ledger is not None and self.ledger.began
+        best: dict[AssetKey, PlannedAsset] = {}
+        choices = self.choices or ([NOTHING_CHOSEN] if began else [CarriedAssets()])
+        for options in choices:
+            for one in self.of(options):
+                known = best.get(one.key)
+                best[one.key] = one if known is None else max(known, one, key=_weight)
+        for key, why in self.unread(choices):
+            best[key] = PlannedAsset(asset=Asset(key=key, content=None), fate=AssetFate.OMITTED, reason=why)
+        best |= {one.key: one for one in self._standing(best)}
+        return [
+            ExpectedAsset(planned=one, receipt=self.receipts.get(key), run=self._run_there(one.asset))
+            for key, one in best.items()
+        ]
+
+    def unread(self, choices: Iterable[CarriedAssets]) -> Iterator[tuple[AssetKey, str]]:
+        """Named, and neither here nor known to be nowhere: the extraction that was to read it failed."""
+        told = self.archive.asset_extraction()
+        if told is None:
+            return
+        lacking = self.archive.lacking_assets()
+        for key in self.archive.named_assets():
+            if key in self.held or key in lacking or key.kind not in told.kinds & self.known:
+                continue
+            if any(self._leads_to(one.assets, key) for one in choices):
+                yield key, NOT_READ
+
+    def _leads_to(self, choice: AssetChoice, key: AssetKey) -> bool:
+        """True for an asset that is not here, and that a run names, or an asset that the choice takes."""
+        if choice.none or key.kind not in choice.kinds:
+            return False
+        if any(use.key == key for one in self._wanted(choice) for use in self.held[one].uses):
+            return True
+        if choice.scope is AssetScope.NAMED:
+            return any(name.takes(key) for name in choice.names)
+        return bool(self.runs.intersection(self.archive.runs_that_use(key)))
+
+    def _standing(self, planned: Mapping[AssetKey, PlannedAsset]) -> Iterator[PlannedAsset]:
+        """What became of others in the target: no choice plans them any more, or it was before choices were noted."""
+        led = None if self.selection.everything else self.led
+        for key, receipt in self.receipts.items():
+            one, asset = planned.get(key), self.held.get(key)
+            left = one is None or (one.fate is AssetFate.OMITTED and receipt.state in _STANDING)
+            if asset is None or not left or (led is not None and key not in led):
+                continue
+            listing = self.listings.get(key, NO_LISTING)
+            sent = as_planned(asset, receipt.planned, listing.digest) or asset
+            fate = FATES.get(receipt.state, AssetFate.CREATE)
+            reason = receipt.detail or ""
+            yield PlannedAsset(asset=sent, fate=fate, reason=reason, listing=listing.digest)
+
+
+def _weight(one: PlannedAsset) -> tuple[bool, bool]:
+    """Of two plans of an asset the one that carries more."""
+    return one.fate is not AssetFate.OMITTED, one.asset.owns_bytes
 
 
 def _refuse_unknown(archive: Archive, choice: AssetChoice, held: Mapping[AssetKey, Asset]) -> None:
@@ -103,61 +292,15 @@ def _named(choice: AssetChoice, held: Mapping[AssetKey, Asset], led: frozenset[A
     return (closure(named, held) & held.keys()) | outputs
 
 
-def _largest(archive: Archive, one: PlannedAsset, files: FileChoice) -> int:
-    """The size of the largest file of a named output, where a choice asks for it."""
-    if one.asset.output is None or files.most_bytes is None:
-        return 0
-    return max((file.size_bytes for file in archive.asset_files(one.key)), default=0)
-
-
-def _outputs_left(
-    held: Mapping[AssetKey, Asset], wanted: frozenset[AssetKey], choice: AssetChoice
-) -> Iterator[PlannedAsset]:
-    """Named outputs that the archive knows, and that this choice does not take."""
-    if choice.none or AssetKind.DATA not in choice.kinds:
-        for key in sorted(wanted):
-            if held[key].output is not None and held[key].owns_bytes:
-                yield PlannedAsset(asset=held[key], fate=AssetFate.OMITTED, reason=NAMED_OUTPUT)
-
-
-def _as_known(whole: PlannedAsset, chosen: PlannedAsset, receipt: AssetReceipt | None) -> PlannedAsset:
-    """What became of it as long as the source's is what it was then.
-
-    What an earlier call carried stays to be carried, though this one may leave out more.
-    """
-    if receipt is None or whole.fate is AssetFate.OMITTED:
-        return chosen
-    sent, fate = as_planned(whole.asset, receipt.planned), _FATES.get(receipt.state)
-    if sent is None or fate is None:
-        return chosen
-    more = chosen.asset.owns_bytes and not sent.owns_bytes and chosen.fate is not AssetFate.OMITTED
-    refused = fate is AssetFate.OMITTED and chosen.fate is AssetFate.OMITTED
-    if more or refused or (receipt.detail in CHOSEN_REASONS and receipt.state is AssetState.REFUSED):
-        return chosen
-    carried = whole if sent.owns_bytes else replace(whole, files=0, bytes=0)
-    reason = receipt.detail or ""
-    if reason in ("", *BYTES_STAY) and fate in (AssetFate.THERE, AssetFate.ADOPT):
-        reason = chosen.reason if sent.owns_bytes == chosen.asset.owns_bytes else ""
-    return replace(carried, asset=sent, fate=fate, reason=reason)
-
-
-def led_to(archive: Archive, selection: Selection, held: dict[AssetKey, Asset]) -> frozenset[AssetKey]:
-    """What the chosen runs name or made, and what that names in turn."""
-    runs = {run.id for root in planned_units(archive, selection) for run in archive.unit(root)}
-    if selection.everything:
-        named = archive.named_assets()
-    else:
-        named = [use.key for run in runs for use in archive.asset_uses(run) if use.key]
-    made = [asset.key for asset in held.values() if asset.run in runs or asset.files_of in runs]
-    return closure([*named, *made], held) & held.keys()
-
-
 def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection, options: Carried) -> AssetPlan | None:
     """The figures of a plan's assets; None where none are chosen. What cannot be had is told whatever is chosen."""
-    choice, planned = options.assets, asset_plan(archive, ledger, selection, options)
-    lacking = tuple((str(key), reason) for key, reason in archive.lacking_assets().items())
-    if choice.none and not planned and not lacking:
+    planning = AssetPlanning(archive, ledger, selection)
+    _refuse_unknown(archive, options.assets, planning.held)
+    chosen = planning.widened(options)
+    planned, lacking = planning.of(chosen), {**archive.lacking_assets(), **dict(planning.unread([chosen]))}
+    if options.assets.none and not planned and not lacking:
         return None
     told = summarized(planned, archive.outside_uses())
     extracted = archive.asset_extraction() is not None
-    return replace(told, omitted=(*told.omitted, *lacking), extracted=extracted)
+    omitted = (*told.omitted, *((str(key), reason) for key, reason in lacking.items()))
+    return replace(told, omitted=omitted, extracted=extracted)

@@ -2,187 +2,143 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
-from azureml_replay.archive.database import now
-from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState, topic_of
+from azureml_replay.archive.evidence import Aspect, Looked
+from azureml_replay.comparison.asset_names import compare_names
 from azureml_replay.comparison.three_way import Fate
-from azureml_replay.model import Finding, Json, Omission, RunId
-from azureml_replay.planning.assets import as_planned
+from azureml_replay.files.bytes import Supply
+from azureml_replay.model import Finding, Json, Omission
+from azureml_replay.planning.asset_names import digest_of_name
+from azureml_replay.planning.assets import UNLINKED
 from azureml_replay.planning.lineage import PROPERTY
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.asset_plans import led_to
+from azureml_replay.target.asset_plans import ExpectedAsset, expected_assets, expected_names
+from azureml_replay.verification.asset_files import NOBODY, AssetFileCheck
+from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, with_names
-from azureml_replay.workspace.assets import AssetTarget
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of, with_names
+from azureml_replay.workspace.assets import AssetTarget, takes_assets
+from azureml_replay.workspace.mark import TAKEN_BACK
+from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.target import Target
 
 AT_ONCE = 8
-TO_COMPARE = frozenset({AssetState.SENT, AssetState.ADOPTED, AssetState.SENDING})
-NOBODY = RunId("")
+OF_SERVICE = tuple(f"property {name}" for name in ("azureml", "mlflow", "_", "flavors", "model_json"))
+"""How the names of properties begin that a service adds by itself, whenever it likes."""
 
 
-@dataclass(frozen=True, slots=True)
-class AssetsStanding:
-    """What is known of some assets in a target: one fold, which the verdict and the report read."""
+@dataclass(slots=True)
+class AssetLook:
+    """What one asset was seen to be."""
 
-    receipts: Sequence[AssetReceipt] = ()
-    lacking: Mapping[AssetKey, str] = field(default_factory=dict)
-    """Named in the source, where they could not be had -> why."""
-    changed: frozenset[AssetKey] = frozenset()
-    """Those that are others in the source by now than they were when they were sent."""
-
-    @classmethod
-    def of(cls, archive: Archive, ledger: TargetLedger, selection: Selection) -> AssetsStanding:
-        """Of those that the selection leads to, and all that the source could not give."""
-        receipts = chosen_receipts(archive, ledger, selection)
-        planned = {one.key: one.planned for one in receipts}
-        changed = (
-            one.key
-            for one in (archive.assets() if receipts else ())
-            if one.key in planned and as_planned(one, planned[one.key]) is None
-        )
-        return cls(receipts, archive.lacking_assets(), frozenset(changed))
-
-    @property
-    def compared(self) -> int:
-        """How many are to be compared."""
-        return sum(one.state in TO_COMPARE for one in self.receipts)
-
-    @property
-    def equal(self) -> int:
-        """Those that were looked at, and that nothing was found of."""
-        return sum(self.is_compared(one) and not one.found for one in self.receipts)
-
-    @property
-    def not_compared(self) -> int:
-        """Those that nobody has looked at since they were sent, or changed in the source."""
-        return sum(one.state in TO_COMPARE and not self.is_compared(one) for one in self.receipts)
-
-    def is_compared(self, receipt: AssetReceipt) -> bool:
-        """True for what was looked at, and is still as it was then; what was found of it counts in any case."""
-        return receipt.looked is not None and (bool(receipt.found) or receipt.key not in self.changed)
-
-    @property
-    def omissions(self) -> list[Omission]:
-        """Of those that are not there, or not whole."""
-        told = {**{one.key: one.detail for one in self.receipts if one.detail}, **self.lacking}
-        return [Omission(NOBODY, str(key), why) for key, why in told.items()]
-
-    @property
-    def reasons(self) -> Counter[str]:
-        """Reason -> number of omissions."""
-        return Counter(one.reason for one in self.omissions)
-
-    @property
-    def findings(self) -> list[Finding]:
-        """What verify found of them."""
-        return [finding for one in self.receipts for finding in one.found]
+    one: ExpectedAsset
+    outcomes: dict[Aspect, Looked]
+    omissions: Sequence[Omission] = ()
 
 
 @dataclass(slots=True)
 class AssetProof:
     """One look at the assets of a target that are chosen."""
 
-    archive: Archive
-    ledger: TargetLedger
+    proof: Proof
     target: AssetTarget
+    files: AssetFileCheck
     progress: Progress
-    names: Mapping[AssetKey, AssetKey] = field(init=False)
+    names: Mapping[AssetKey, AssetKey]
     there: dict[AssetKey, Asset] = field(default_factory=dict)
     """In the target, by their keys in the source."""
 
-    def __post_init__(self) -> None:
-        self.names = self.ledger.asset_names()
-
     async def look(self, selection: Selection, width: int) -> None:
-        """Compare, and keep what was found with each asset's receipt. Repeatable."""
-        chosen = [one for one in chosen_receipts(self.archive, self.ledger, selection) if one.state in TO_COMPARE]
-        self.progress.expect("assets compared", len(chosen))
-        findings: dict[AssetKey, list[Finding]] = {}
+        """Compare, and keep what was found as evidence of each. Repeatable."""
+        archive, ledger = self.proof.archive, self.proof.ledger
+        left = (AssetFate.OMITTED, AssetFate.CONFLICT)
+        expected = [one for one in expected_assets(archive, ledger, selection) if one.planned.fate not in left]
+        self.progress.expect("assets compared", len(expected))
+        looks: dict[AssetKey, AssetLook] = {}
 
-        async def one(receipt: AssetReceipt) -> None:
-            findings[receipt.key] = await self._found(receipt)
+        async def compare(one: ExpectedAsset) -> None:
+            looks[one.key] = await self._compare(one)
             self.progress.done("assets compared")
 
-        await for_each(chosen, one, min(width, AT_ONCE))
-        for latest in self._latest(chosen):
-            findings[latest[0]].append(latest[1])
-        moment = now()
-        for receipt in chosen:
-            self.ledger.put_asset_receipt(replace(receipt, looked=moment, found=tuple(findings[receipt.key])))
+        await for_each(expected, compare, min(width, AT_ONCE))
+        for key, finding in self._latest(expected):
+            fields = looks[key].outcomes[Aspect.FIELDS]
+            looks[key].outcomes[Aspect.FIELDS] = replace(fields, findings=[*fields.findings, finding])
+        for one in looks.values():
+            self.proof.record_asset(topic_of(one.one.key), one.one.content, one.outcomes, one.omissions)
+        await self._look_at_names(expected_names(expected))
 
-    async def _found(self, receipt: AssetReceipt) -> list[Finding]:
-        """The findings of one asset."""
-        asset, found = self.archive.asset(receipt.key), await self.target.asset(receipt.there)
-        if asset is None:
-            return []
+    async def _look_at_names(self, names: Sequence[AssetKey]) -> None:
+        """By a list of each kind: whether a name is archived as a whole is the same question for one that says nothing.
+
+        Of a name of which no version is there nothing is: the versions are what lacks.
+        """
+        held: dict[tuple[AssetKind, str], AssetContainer] = {}
+        for kind in dict.fromkeys(key.kind for key in names):
+            async for page in self.target.asset_containers(kind):
+                held |= {(kind, one.name): one for one in page}
+        receipts = self.proof.ledger.name_receipts()
+        there = {(key.kind, key.name): found.key for key, found in self.there.items()}
+        for key in names:
+            container = self.proof.archive.asset_container(key.kind, key.name)
+            found, receipt = there.get((key.kind, key.name)), receipts.get(key)
+            sent = receipt.fields if receipt else {}
+            findings = compare_names(key, container, held.get((found.kind, found.name)), sent) if found else ()
+            fields = {Aspect.FIELDS: Looked(list(findings))}
+            self.proof.record_asset(topic_of(key), digest_of_name(container), fields, ())
+
+    async def _compare(self, one: ExpectedAsset) -> AssetLook:
+        asset, receipt = one.planned.asset, one.receipt
+        place = receipt.there if receipt else asset.key
+        found = await self.target.asset(place)
         if found is None:
-            return [Finding(NOBODY, str(receipt.key), "absent", str(receipt.there), "")]
-        self.there[receipt.key] = found
-        findings = list(self._contents(asset, found, receipt))
-        if receipt.state is not AssetState.ADOPTED:
-            findings += self._fields(asset, found, receipt)
-        return findings + await self._files(as_planned(asset, receipt.planned) or asset, found)
+            taken_back = receipt is not None and receipt.state is AssetState.UNDONE
+            absent = Finding(NOBODY, str(asset.key), TAKEN_BACK if taken_back else "absent", str(place), "")
+            nothing = dict.fromkeys((Aspect.FILES, Aspect.BYTES), Looked())
+            return AssetLook(one, {Aspect.FIELDS: Looked([absent]), **nothing})
+        self.there[asset.key] = found
+        findings = [*self._contents(asset, found, receipt), *self._fields(one, found)]
+        checked = await self.files.check(asset, found)
+        return AssetLook(one, {Aspect.FIELDS: Looked(findings), **checked.outcomes}, checked.omissions)
 
-    def _contents(self, asset: Asset, found: Asset, receipt: AssetReceipt) -> Iterator[Finding]:
+    def _contents(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> Iterator[Finding]:
         """What never changes of it. A service may keep a copy of a model's bytes at another place, as it answered."""
         wanted = with_names(asset.content, self.names)
-        copied = found.key.kind is AssetKind.MODEL and receipt.answered == digest_of(found.content)
+        answered = receipt.answered if receipt else None
+        copied = found.key.kind is AssetKind.MODEL and answered == digest_of(found.content)
         if found.content != wanted and not copied and not found.hidden:
             mine, theirs = _items(wanted), _items(found.content)
             for name in sorted(mine.keys() | theirs.keys()):
                 if mine.get(name) != theirs.get(name):
                     yield _finding(asset.key, name, "differs", mine.get(name), theirs.get(name))
 
-    def _fields(self, asset: Asset, found: Asset, receipt: AssetReceipt) -> Iterator[Finding]:
-        """What may change; a property more is the service's own."""
-        wanted, there = asset.fields, found.fields
+    def _fields(self, one: ExpectedAsset, found: Asset) -> Iterator[Finding]:
+        """What may change: what the source has, what is there, and what was there by our doing."""
+        wanted, there, receipt = one.planned.asset.fields, found.fields, one.receipt
+        sent = receipt.fields if receipt and receipt.answered is not None else None
         for name in sorted(wanted.keys() | there.keys()):
             mine, theirs = wanted.get(name), there.get(name)
-            added = name.startswith("property ") and (mine is None or name == f"property {PROPERTY}")
-            if mine == theirs or added:
+            if mine == theirs or name == f"property {PROPERTY}" or _is_added(name, mine, sent):
                 continue
-            edited = receipt.answered is not None and theirs != receipt.fields.get(name)
-            yield _finding(asset.key, name, Fate.EDITED.value if edited else "differs", mine, theirs)
-        run = self.ledger.stands_for(asset.run) if asset.run else None
-        if run != found.run and receipt.detail is None:
-            yield _finding(asset.key, "run", "differs", run, found.run)
+            if receipt is not None and receipt.state is AssetState.ADOPTED and sent and theirs == sent.get(name):
+                continue  # it was the target's own before: told where it was adopted
+            yield _finding(one.key, name, _kind(name, mine, theirs, receipt, sent), mine, theirs)
+        unlinked = receipt is not None and receipt.detail == UNLINKED.format(one.planned.asset.run)
+        adopted = receipt is not None and receipt.state is AssetState.ADOPTED
+        if one.run != found.run and not (unlinked or adopted):
+            yield _finding(one.key, "run", "differs", one.run, found.run)
 
-    async def _files(self, asset: Asset, found: Asset) -> list[Finding]:
-        """Its files by size and checksum, where they came with it or with a run."""
-        if found.place is None or asset.place is None or not asset.owns_bytes:
-            return []
-        wanted = self._wanted(asset)
-        if not wanted:
-            return []
-        base = found.place.path.rstrip("/")
-        there: dict[str, tuple[int, bytes | None]] = {}
-        async for page in self.target.asset_files(found.place):
-            there |= {one.location.path.removeprefix(base).lstrip("/"): (one.size_bytes, one.md5) for one in page}
-        return [
-            _finding(asset.key, f"file {path}", "differs" if path in there else "absent", told, there.get(path))
-            for path, told in sorted(wanted.items())
-            if told != there.get(path)
-        ]
-
-    def _wanted(self, asset: Asset) -> dict[str, tuple[int, bytes | None]]:
-        """Path below the asset -> size and MD5, of its own files; those of a run are compared with the run."""
-        base = asset.place.path.rstrip("/") if asset.place else ""
-        files = self.archive.asset_files(asset.key)
-        return {one.location.path.removeprefix(base).lstrip("/"): (one.size_bytes, one.md5) for one in files}
-
-    def _latest(self, chosen: Iterable[AssetReceipt]) -> Iterator[tuple[AssetKey, Finding]]:
+    def _latest(self, expected: Iterable[ExpectedAsset]) -> Iterator[tuple[AssetKey, Finding]]:
         """Of each name the version that was made last at the source is, among ours, made last in the target too."""
         names: dict[tuple[AssetKind, str], list[Asset]] = {}
-        for receipt in chosen:
-            asset = self.archive.asset(receipt.key)
-            if asset and receipt.state is AssetState.SENT and receipt.key in self.there:
-                names.setdefault((receipt.key.kind, receipt.key.name), []).append(asset)
+        for one in expected:
+            if one.receipt and one.receipt.state is AssetState.SENT and one.key in self.there:
+                names.setdefault((one.key.kind, one.key.name), []).append(one.planned.asset)
         for versions in names.values():
             dated = [one for one in versions if one.created and self.there[one.key].created]
             if len(dated) < 2:  # of one there is no other
@@ -193,13 +149,33 @@ class AssetProof:
                 yield mine, _finding(mine, "latest", "differs", mine.version, theirs.version)
 
 
-def chosen_receipts(archive: Archive, ledger: TargetLedger, selection: Selection) -> list[AssetReceipt]:
-    """Of what was to be in the target, the part that the selection leads to."""
-    receipts = list(ledger.asset_receipts().values())
-    if selection.everything or not receipts:
-        return receipts
-    wanted = led_to(archive, selection, {asset.key: asset for asset in archive.assets()})
-    return [one for one in receipts if one.key in wanted]
+async def verify_assets(
+    proof: Proof, target: Target, selection: Selection, *, source: Source | None, width: int, progress: Progress
+) -> None:
+    """Compare the assets that the selection leads to with what the target holds. Writes to the archive only."""
+    assets: object = target
+    if not takes_assets(assets):
+        return
+    supply = Supply(proof.archive, source)
+    files = AssetFileCheck(proof.archive, proof.ledger, target, assets, supply, proof.deep)
+    await AssetProof(proof, assets, files, progress, proof.ledger.asset_names()).look(selection, width)
+
+
+def _is_added(name: str, mine: Json, sent: Mapping[str, Json] | None) -> bool:
+    """True for a property more that is the service's own: it answered it, or always names such by itself."""
+    if mine is not None or not name.startswith("property "):
+        return False
+    return sent is None or name in sent or name.startswith(OF_SERVICE)
+
+
+def _kind(name: str, mine: Json, theirs: Json, receipt: AssetReceipt | None, sent: Mapping[str, Json] | None) -> str:
+    """Whose change it is."""
+    if receipt is not None and receipt.state is AssetState.UNDONE and name == "archived" and theirs:
+        return TAKEN_BACK
+    if sent is None or theirs == sent.get(name):
+        return Fate.SEND.value
+    both = mine != sent.get(name) and receipt is not None and receipt.state is AssetState.SENT
+    return Fate.CONFLICT.value if both else Fate.EDITED.value
 
 
 def _finding(key: AssetKey, name: str, kind: str, expected: object, actual: object) -> Finding:

@@ -20,8 +20,8 @@ from azureml_replay.model import Finding, Omission, RunId, Series
 from azureml_replay.planning.plan import Step, plan_units, some_units
 from azureml_replay.selection import Selection
 from azureml_replay.target.profile import known_profile
-from azureml_replay.verification.assets import TO_COMPARE, AssetsStanding
-from azureml_replay.verification.judging import NEVER, NOT_EXTRACTED, items
+from azureml_replay.verification.asset_standing import AssetsStanding
+from azureml_replay.verification.judging import NOT_EXTRACTED, items
 from azureml_replay.verification.standing import Item, Part, Standing
 from azureml_replay.verification.wording import is_no_run, kind_of, sides_of, timed
 
@@ -79,7 +79,7 @@ def each(
             yield from _Run(archive, ledger, item, step).lines()
         else:
             yield from _beside(ledger, item)
-    yield from _of_assets(AssetsStanding.of(archive, ledger, selection))
+    yield from _of_assets(ledger, AssetsStanding.of(archive, ledger, selection, deep=deep))
     if roots is None:
         for omission in (*archive.omissions(), *ledger.planned_omissions()):
             if not omission.run:
@@ -229,16 +229,15 @@ def _beside(ledger: TargetLedger, item: Item) -> Iterator[ItemLine]:
     yield from (_told(one, "run" if one.what.startswith(("run ", "job ")) else "value") for one in findings)
 
 
-def _of_assets(assets: AssetsStanding) -> Iterator[ItemLine]:
+def _of_assets(ledger: TargetLedger, assets: AssetsStanding) -> Iterator[ItemLine]:
     """A line for each that is to be compared, its findings, and those that are not there."""
-    for receipt in assets.receipts:
-        if receipt.state in TO_COMPARE:
-            compared = assets.is_compared(receipt)
-            seen, why = (Said.EQUAL, "") if compared else (Said.NOT_COMPARED, NEVER)
-            yield ItemLine(
-                verdict=Said.DIFFERS if receipt.found else seen, level="asset", item=str(receipt.key), why=why
-            )
-            yield from (_told(one, "value") for one in receipt.found)
+    for one in assets.items:
+        yield ItemLine(verdict=_STANDINGS[one.standing], level="asset", item=one.subject.name, why=one.reason)
+        yield from (_told(finding, "value") for finding in ledger.findings_of(one.subject))
+    for one in assets.names:
+        if one.reason or one.findings:
+            yield ItemLine(verdict=_STANDINGS[one.standing], level="asset", item=one.subject.name, why=one.reason)
+            yield from (_told(finding, "value") for finding in ledger.findings_of(one.subject))
     yield from map(_omitted, assets.omissions)
 
 

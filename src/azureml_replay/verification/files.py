@@ -13,8 +13,9 @@ from azureml_replay.archive.reading import FILES_LEFT_OUT
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import compare_files, finding_names
-from azureml_replay.comparison.three_way import GONE_REASON
+from azureml_replay.comparison.three_way import GONE_REASON, Fate
 from azureml_replay.errors import Rejected
+from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
@@ -28,6 +29,7 @@ from azureml_replay.workspace.put_files import HeldFile
 from azureml_replay.workspace.target import Target
 
 SENT_BEFORE = "sent before the archive left its files out (--no-artifacts): what was sent stays"
+AS_SENT, WRITTEN_SINCE = "as it was sent", "written since: name the --source, and its bytes are compared"
 MADE_BY_OTHERS = "another archive's replay made it: what it should hold is not known here"
 
 
@@ -240,41 +242,54 @@ class FileCheck:
         paths = (expected.files.keys() | origins.keys()) & stored.keys()
         if self.supply is None:
             return Looked()
+        touched = AsSent(self.ledger, self.target).written_since(run, expected.files, stored)
         if not self.deep:
             unread = self.ledger.unread(run, (_of_bytes(path) for path in expected.files))
             paths = {path for path in paths if _of_bytes(path) in unread}
             paths -= {path for path in paths & origins.keys() if not self.supply.tells(origins[path])}
+            paths |= touched
             gone = unread - {_of_bytes(path) for path in stored}  # the list of files has findings about these
-            if not unread or not (paths or gone):
+            if not (paths or gone):
                 return Looked()
-            found = await self._bytes(run, expected, stored, self.supply, sorted(paths))
+            found = await self._bytes(run, expected, stored, sorted(paths), touched)
             return replace(found, part=True, names=gone | finding_names(paths))
-        return await self._bytes(run, expected, stored, self.supply, sorted(paths))
+        return await self._bytes(run, expected, stored, sorted(paths), touched)
 
     async def _bytes(
         self,
         run: RunId,
         expected: ExpectedFiles,
         stored: Mapping[str, StoredFile],
-        supply: Supply,
         paths: Sequence[str],
+        touched: Set[str],
     ) -> Looked:
-        """Of a file that is in the source no more, and of whose bytes nobody kept a checksum, what was found stands."""
+        """Of a file that is in the source no more, and of whose bytes nobody kept a checksum, what was found stands.
+
+        Unless somebody has written there since: then it is his until its bytes say otherwise.
+        """
         found: list[Finding] = []
         unknown = 0
-        origins = expected.at_source
         for path in paths:
-            origin = origins.get(path)
-            md5 = await supply.md5(origin) if origin else expected.files[path].md5
-            if md5 is None and path in expected.lost:
+            md5 = await self._md5(expected, path, forced=path not in touched)
+            if md5 is None and path in touched:
+                edited = Finding(run, f"file {path}: bytes", Fate.EDITED.value, AS_SENT, WRITTEN_SINCE)
+                found += [*self._known(run, path)] or [edited]
+            elif md5 is None and path in expected.lost:
                 unknown += 1
                 found += self._known(run, path)
-                continue
-            differing = await compare_bytes(self.target, run, path, md5 or b"", stored[path].location)
-            found += differing
-            if not differing and md5:
-                self._keep_md5(run, path, md5)
+            else:
+                differing = await compare_bytes(self.target, run, path, md5 or b"", stored[path].location)
+                found += differing
+                if not differing and md5:
+                    self._keep_md5(run, path, md5)
         return Looked(found, {"unverifiable": unknown})
+
+    async def _md5(self, expected: ExpectedFiles, path: str, *, forced: bool) -> bytes | None:
+        """Of what should be there; `forced`: raises UserError where only the source could tell, and nobody named it."""
+        origin = expected.at_source.get(path)
+        if origin is None or self.supply is None:
+            return expected.files[path].md5
+        return await self.supply.md5(origin) if forced or self.supply.tells(origin) else None
 
     def _known(self, run: RunId, path: str) -> Iterator[Finding]:
         """What an earlier look found about a file's bytes."""

@@ -37,7 +37,7 @@ def judged(
 
     A job makes its experiment, and carries nothing of it.
     """
-    judge = _Judge(ledger, deep=deep)
+    judge = Judge(ledger, deep=deep)
     homes: set[str] = set()
     """Of root runs that stand as jobs."""
     for unit in _by_unit(runs):
@@ -82,10 +82,11 @@ def _by_unit(runs: Iterable[ChosenRun]) -> Iterator[list[ChosenRun]]:
         yield unit
 
 
-class _Judge:
+class Judge:
     """Judges one item at a time."""
 
     def __init__(self, ledger: TargetLedger, *, deep: bool) -> None:
+        """Reads which findings there are."""
         self.ledger, self.deep = ledger, deep
         self.looks = ledger.open_looks()
         self.found: dict[Topic, Counter[Aspect]] = {}
@@ -146,6 +147,13 @@ class _Judge:
         kept = self.ledger.kept(Topic(way, name))
         against = {Aspect.FIELDS: self.ledger.content_of_experiment(name), Aspect.CHILDREN: self.families}
         return self._item(kept, against, experiment=name)
+
+    def asset(self, subject: Topic, content: str, *, files: bool = True) -> Item:
+        """What runs refer to; `content` stands for all that is to be there of it. A name has no files."""
+        aspects = [Aspect.FIELDS, Aspect.FILES] if files else [Aspect.FIELDS]
+        if (files and self.deep) or self.found.get(subject, Counter())[Aspect.BYTES]:
+            aspects.append(Aspect.BYTES)
+        return self._item(self.ledger.kept(subject), dict.fromkeys(aspects, content))
 
     def others(self) -> Item:
         """What the target's other experiments have below runs of ours."""

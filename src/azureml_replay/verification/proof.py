@@ -44,6 +44,17 @@ class Proof:
             part, names = merged[Aspect.BYTES].part, outcomes[Aspect.BYTES].names
             self.ledger.read_back(RunId(subject.name), names if part else None)
 
+    def record_asset(
+        self, subject: Topic, content: str, outcomes: Mapping[Aspect, Looked], omissions: Iterable[Omission]
+    ) -> None:
+        """The same of an asset; `content` stands for what it was compared with. Of its files no part is looked at."""
+        seen = dict(self._looked_at(outcomes))
+        if self.files.narrowed:
+            seen = {Aspect.FIELDS: outcomes[Aspect.FIELDS]}
+        self.ledger.put_outcomes(subject, self.look, dict.fromkeys(seen, content), seen)
+        if Aspect.FILES in seen:
+            self.ledger.put_planned_omissions(subject, omissions)
+
     def _looked_at(self, outcomes: Mapping[Aspect, Looked]) -> Iterable[tuple[Aspect, Looked]]:
         files = {Aspect.FILES, Aspect.BYTES} if self.files.artifacts else set()
         unseen = {Aspect.FILES, Aspect.BYTES} - files | (set() if self.deep else {Aspect.BYTES})

@@ -17,6 +17,7 @@ from azureml_replay.model import Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.plan import plan_run
 from azureml_replay.verification.values import strange_values
+from azureml_replay.workspace.mark import is_taken_back, may_be_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
 
@@ -54,12 +55,17 @@ class Ours:
         return f"run {there.id} was edited in the target since: {', '.join(edits)}" if edits else None
 
     def _edits(self, run: RunId, there: Run) -> list[str]:
-        """Names of values that are neither what was sent last nor what the source has. Hidden already is no edit."""
+        """Names of values that are neither what was sent last nor what the source has.
+
+        Hidden is one where somebody hid it by hand, not where `undo` did, of whichever archive and however far it came.
+        """
         sent, source = self.ledger.sent(run), self.archive.run(run)
         if sent is None:
             return []
         ours, theirs = editable(source) if source else {}, editable(there)
-        ignored = {HIDDEN, *(f"tag {key}" for key in self.profile_of(run).added)}
+        ignored = {f"tag {key}" for key in self.profile_of(run).added}
+        if not there.hidden or is_taken_back(there) or may_be_taken_back(there):
+            ignored.add(HIDDEN)
         names = {*theirs, *(name for name in sent if not name.startswith(NOT_EDITABLE))} - ignored
         return sorted(
             name for name in names if theirs.get(name, _NONE) not in (sent.get(name, _NONE), ours.get(name, _NONE))

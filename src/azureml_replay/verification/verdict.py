@@ -19,7 +19,7 @@ from azureml_replay.planning.experiments import OWNER
 from azureml_replay.planning.plan import some_units
 from azureml_replay.planning.refused import NEW_IDS, refused_among
 from azureml_replay.selection import Selection
-from azureml_replay.verification.assets import AssetsStanding
+from azureml_replay.verification.asset_standing import AssetsStanding
 from azureml_replay.verification.found import FoundOfAll
 from azureml_replay.verification.judging import NEVER, NEVER_SENT, NOT_EXTRACTED, OTHER_CONTENT, items, judged
 from azureml_replay.verification.standing import Item, Standing, earliest
@@ -44,7 +44,7 @@ class Verdict:
     """Runs that were never looked at, or not since they changed; they may have findings too."""
     experiments_not_compared: int
     uncompared: Mapping[str, int]
-    """Reason -> number of runs and experiments that are not compared, and once for what else the target holds."""
+    """Reason -> number of runs, experiments and assets that are not compared, and once for what else is there."""
     points: int
     """Points that were compared, whenever that was; so are the files and the bytes."""
     files: int
@@ -140,7 +140,7 @@ def verdict(
         return verdict_of_all(archive, ledger, ledger.alike())
     fold = _Fold(
         names=None if roots is None else {OWNER},
-        assets=AssetsStanding.of(archive, ledger, selection),
+        assets=AssetsStanding.of(archive, ledger, selection, deep=deep),
     )
     for item in items(ledger, roots, deep=deep):
         fold.add(item)
@@ -231,9 +231,16 @@ class _Fold:
         self.counts.update(alike.counts)
         self.read_at = earliest((self.read_at, alike.read_at))
 
+    def _add_assets(self) -> None:
+        self.differing.update(one.subject for one in self.assets.differing())
+        self.uncompared += self.assets.open
+        self.counts += self.assets.counts
+        self.read_at = earliest((self.read_at, self.assets.read_at))
+
     def verdict(
         self, ledger: TargetLedger, reasons: Counter[str], unknown: Mapping[str, int], name_of: NameOf
     ) -> Verdict:
+        self._add_assets()
         found = self._found(ledger)
         return Verdict(
             runs=self.runs,
@@ -276,8 +283,6 @@ class _Fold:
             chosen = (subject.name in runs) if run_of(subject) else (subject in self.differing)
             if chosen and finding.kind != ACCEPTED:
                 found.add(finding)
-        for finding in self.assets.findings:
-            found.add(finding)
         return found
 
 

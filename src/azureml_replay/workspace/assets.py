@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeGuard
 
 from azureml_replay.model import Job, Location, RunDetails, StoredFile
@@ -23,6 +24,10 @@ class AssetSource(Protocol):
 
     def asset_containers(self, kind: AssetKind) -> AsyncIterator[Sequence[AssetContainer]]:
         """All names of a kind, archived ones too, by pages."""
+        ...
+
+    async def asset_container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """What all versions of a name share, archived or not; None where there is no such name."""
         ...
 
     def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
@@ -53,6 +58,22 @@ class AssetTarget(AssetSource, Protocol):
         """
         ...
 
+    async def put_asset_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring what the versions of a name share up to date, as it was answered. Repeatable."""
+        ...
+
+    @property
+    def asset_naming(self) -> str:
+        """How runs here name an asset, at the example of one: only its name and version change."""
+        ...
+
+    async def put_linked_model(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:
+        """Make a model of a run, by a way that keeps the run where `put_asset` loses it; as answered.
+
+        Raises Rejected where there is no such way for it, or the version is there: then `put_asset` makes it.
+        """
+        ...
+
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's. Repeatable: a place holds what was put last."""
         ...
@@ -60,6 +81,40 @@ class AssetTarget(AssetSource, Protocol):
     async def remove_asset_file(self, place: Location) -> None:
         """Remove one file. Repeatable: one that is gone is no error."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredPlace:
+    """Where the bytes of a registered asset lie: whoever removes them there takes them from it."""
+
+    place: Location
+    """Of one file, or of the folder of all."""
+    name: str
+    """`model churn:3`."""
+    key: AssetKey | None = None
+    """None where the workspace knows no assets of that kind."""
+    archived: bool = False
+    properties: Mapping[str, str | None] = field(default_factory=dict)
+    """Among which is the lineage of one that a replay made."""
+
+    def holds(self, at: Location) -> bool:
+        """True for a place in it."""
+        folder = f"{self.place.path.rstrip('/')}/"
+        here = at.path == self.place.path or at.path.startswith(folder)
+        return at.datastore == self.place.datastore and here
+
+
+class KnowsRegistered(Protocol):
+    """A workspace that says what its registered assets lie at."""
+
+    async def registered_places(self) -> Sequence[RegisteredPlace]:
+        """Those of models and data that lie in its own storage, all versions, archived ones too."""
+        ...
+
+
+def knows_registered(workspace: object) -> TypeGuard[KnowsRegistered]:
+    """True for a workspace that says it. Not by `isinstance`: a guarded target is seen through."""
+    return hasattr(workspace, "registered_places")
 
 
 def has_assets(workspace: object) -> TypeGuard[AssetSource]:

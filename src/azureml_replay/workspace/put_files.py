@@ -23,6 +23,20 @@ class SecretUrl(str):
         return "***"
 
 
+@dataclass(frozen=True, slots=True)
+class FileWritten:
+    """What is known of a file once it was written: by this it is told from one that somebody else wrote there later."""
+
+    etag: str | None = None
+    """As the storage answered."""
+    md5: bytes | None = None
+    """Of the bytes, where they went through this machine in order."""
+
+
+def unheard(_: FileWritten) -> None:
+    """For those who need not know."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyFile:
     """A file to bring from another workspace's storage, server to server."""
@@ -35,6 +49,8 @@ class CopyFile:
     """The source's file as listed: one with another ETag is refused."""
     read: Callable[[int, int], Awaitable[bytes]] | None = None
     """Reads the bytes from `start` up to, not including, `stop`, where storage cannot reach storage, or none lends."""
+    on_written: Callable[[FileWritten], None] = unheard
+    """Called once it is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeGuard
 
 from azureml_replay.errors import Rejected, Remedy, ServiceError
 from azureml_replay.model import (
@@ -161,3 +161,16 @@ class Target(Source, Protocol):
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
         """Wait until runs show the status that they were given; those that still do not. Writes nothing."""
         ...
+
+
+class FindsElsewhere(Protocol):
+    """A target whose experiments can get other names."""
+
+    async def tagged_elsewhere(self, known: Collection[str], tag: str, value: str) -> Mapping[RunId, Mapping[str, str]]:
+        """The runs that bear a tag, with all their tags, in experiments of this target of none of these names."""
+        ...
+
+
+def finds_elsewhere(target: object) -> TypeGuard[FindsElsewhere]:
+    """True for a target whose experiments can get other names. Not by `isinstance`: a guarded one is seen through."""
+    return hasattr(target, "tagged_elsewhere")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from azureml_sandbox import instants
-from azureml_sandbox.compute import expressions, registering, reuse, values
+from azureml_sandbox.compute import expressions, registering, reuse, run_definitions, values
 from azureml_sandbox.compute.command import Work
 from azureml_sandbox.compute.graph import Graph, Node, parent_input, source
 from azureml_sandbox.compute.logs import say
@@ -151,7 +151,8 @@ class _Level:
         if node.graph is not None:
             return job_runs.nested_run(run, node.component)
         compute_id = node.given.get("computeId") or self._around.settings.compute_id
-        return job_runs.step_run(self._site.workspace, run, node.component, compute_id)
+        made = job_runs.step_run(self._site.workspace, run, node.component, compute_id)
+        return made | {"runDefinition": run_definitions.step(node.spec, compute_id)}
 
     def _launch(self, node: Node) -> None:
         inputs = {name: value for name in node.spec.get("inputs") or {} if (value := self._input(node, name))}

@@ -22,6 +22,22 @@ def command(given: Document) -> Document:
     }
 
 
+def step(spec: Document, compute_id: str | None) -> Document:
+    """The definition of a pipeline's step, by its component (pipe-child-run-download 25).
+
+    Assumption: an environment of the workspace's own is named by its id, without the `azureml:` of the component.
+    """
+    named = str(spec.get("environment") or "")
+    given = {
+        "command": spec.get("command"),
+        "computeId": compute_id,
+        "resources": {"instanceCount": (spec.get("resources") or {}).get("instance_count", 1)},
+        "environmentId": named.removeprefix("azureml:") if named.startswith("azureml:/subscriptions/") else named,
+        "environmentVariables": spec.get("environment_variables"),
+    }
+    return command(given)
+
+
 def pipeline(given: Document) -> Document:
     """The definition of a pipeline's run: Pascal case around the submitted graph, and a status that never changes."""
     return {

@@ -34,6 +34,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
+from azureml_replay.planning.asset_choices import CarriedAssets
 from azureml_replay.workspace.asset import (
     Asset,
     AssetContainer,
@@ -44,7 +45,7 @@ from azureml_replay.workspace.asset import (
     mention_of_place,
 )
 from azureml_replay.workspace.traffic import ServiceTraffic
-from looks import looked_at
+from looks import assets_looked_at, looked_at
 
 SOURCE, TARGET = azure_place("sub", "Group", "source"), azure_place("sub", "group", "target")
 R1, R2 = RunId("r1"), RunId("r2")
@@ -141,16 +142,18 @@ def of_assets(archive: Archive) -> None:
         answered=model.identity,
         fields=model.fields,
         detail="d",
-        looked=Instant(9),
-        found=(Finding(RunId(""), "model m:1: description", "differs", "1", "2"),),
     )
     archive.ledger(TARGET).put_asset_receipt(receipt)
+    archive.ledger(TARGET).choose_assets(CarriedAssets().to_json())
+    wrong = Finding(RunId(""), "model m:1: description", "differs", "1", "2")
+    assets_looked_at(archive, archive.ledger(TARGET), {key: [wrong]})
 
 
 def noted(archive: Archive) -> None:
     """What tells of moments."""
     archive.mark_imported(Imported("jobs.json", b"digest", files=True))
     archive.put_studio(SOURCE, "https://studio")
+    archive.put_asset_naming(TARGET, "azureml://locations/here/workspaces/guid/data/a/versions/1")
     archive.put_examination(SOURCE, "source", [{"probe": "roles"}])
     part = SessionPart(verb="extract", seconds=1.5, counts={"runs": 2})
     traffic = {"source runs": ServiceTraffic(3, 0, [(0, 8)])}

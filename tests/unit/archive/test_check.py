@@ -35,6 +35,8 @@ UNDER_NO_DIGEST = {
     "archive.tool_version": "by what it was begun",
     "imported.id": "always 1",
     "asset_extraction.id": "always 1",
+    "asset.read_at": "when it was read: another moment for each archive of the same source",
+    "asset_container.read_at": "the same of a name",
     "session.id": "in which order the rows came",
     "run.state": "whether the next extract brings the run again",
 }

@@ -70,7 +70,7 @@ def readers(out: Path) -> Iterator[Callable[[Archive], object]]:
     yield lambda archive: [(archive.asset_files(one.key), one.fields, one.identity) for one in archive.assets()]
     yield lambda archive: (archive.asset_container(AssetKind.MODEL, "m"), archive.asset_uses(R1))
     yield lambda archive: (archive.named_assets(), archive.outside_uses(), archive.lacking_assets())
-    yield lambda archive: (archive.asset_totals(), archive.asset_extraction())
+    yield lambda archive: (archive.asset_listings(), archive.unlisted_assets(), archive.asset_extraction())
     yield lambda archive: [ledger_of(archive, target) for target in (*archive.targets(), TARGET)]
     yield lambda archive: summarize(
         plan(archive, Selection(), FileChoice(), known_profile(archive.ledger(TARGET))),

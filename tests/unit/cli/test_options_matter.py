@@ -37,6 +37,7 @@ SAMPLES = {
     "--type": "pipeline",
     "--created-after": "2024-01-01",
     "--created-before": "2024-01-01",
+    "--engine": "ray",
     "--source": "a/b/other",
     "--target": "a/b/another",
     "--mode": "synthetic",
@@ -50,6 +51,8 @@ COMPANY = {
     "--replay-automl-trial-sampling": ["--expand-automl-trials"],
     "--strict-names": ["--include", "a"],
     "--price-per-hour": ["--dry-run"],
+    "--engine": ["--workers", "2"],
+    "--ray-address": ["--workers", "2", "--engine", "ray"],
 }
 """What an option goes with; without it, it is refused."""
 SOURCE, TARGET = ["--source", "a/b/source"], ["--target", "a/b/target"]
@@ -111,7 +114,7 @@ def test_each_option_changes_something_or_is_refused(line: list[str], parameter:
     if option == "--mode" and "--mode" in line:
         value = ["direct"]
     synthetic_line = "synthetic" in line
-    company = COMPANY.get(option, []) if synthetic_line or option not in ONLY_JOBS else []
+    company = COMPANY.get(option, []) if option not in (ONLY_DIRECT if synthetic_line else ONLY_JOBS) else []
 
     assert asked([*line, *company, option, *value]) != asked([*line, *company])
     if company or option in (ONLY_DIRECT if synthetic_line else ONLY_JOBS):

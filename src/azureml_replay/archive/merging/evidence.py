@@ -13,7 +13,8 @@ from functools import cached_property
 from azureml_replay.archive.canonical import document_cell
 from azureml_replay.archive.evidence import OTHERS, Aspect, Compared, Kept, Topic, Way
 from azureml_replay.archive.items import ExperimentItem, ValueItem
-from azureml_replay.archive.merging.both import Both, columns
+from azureml_replay.archive.merging.assets import AssetLedgers
+from azureml_replay.archive.merging.both import columns
 from azureml_replay.archive.merging.receipts import EVERYONE, MergedReceipts, ReceiptRow, SentBy, sent_by
 from azureml_replay.archive.records import dumps
 from azureml_replay.archive.sums import ROOT_PART
@@ -54,7 +55,7 @@ class MergedTopic:
     """Aspects of which the other side tells."""
 
 
-class EvidenceFold(Both):
+class EvidenceFold(AssetLedgers):
     """The part of a merge about looks. One target at a time, which `begin_target` names."""
 
     def begin_target(self, target: Place, here: int, there: int) -> None:
@@ -101,6 +102,27 @@ class EvidenceFold(Both):
             merged = self._fold(topic, sent)
             if topic.way is Way.EXPERIMENT and merged:
                 self._fold_edits(f"{OF_EXPERIMENT}{name}", came=Aspect.FIELDS in merged.from_theirs)
+        self._fold_assets()
+
+    def _fold_assets(self) -> None:
+        """What either saw of assets last, since they were sent; and what either chose."""
+        sent = self.fold_asset_receipts(self.here, self.there)
+        if chosen := self.theirs.asset_choices():
+            self.ours.put_asset_choices(chosen)
+        sql = "select whose from theirs.evidence where target = ? and way = 'asset' and whose <> '' order by whose"
+        for (name,) in self._all(sql, (self.there,)):
+            self._fold(Topic(Way.ASSET, name), sent.get(name, EVERYONE))
+        for name, one in sent.items():
+            self._drop_before(name, one.newest)
+
+    def _drop_before(self, name: str, newest: int) -> None:
+        """Looks that are older than what was written last: nobody has looked since."""
+        topic = Topic(Way.ASSET, name)
+        kept = self.ours.kept(topic)
+        left = {aspect: one for aspect, one in kept.compared.items() if one.at.ticks >= newest}
+        for table in ("evidence", "finding", "planned_omission") if len(left) < len(kept.compared) else ():
+            sql = f"delete from {table} where target = ? and way = ? and whose = ?"  # noqa: S608  # our tables
+            self._execute(sql, (self.here, topic.way.value, name))
 
     def receipts_of(self, archive: str, target: int, name: str) -> list[ReceiptRow]:
         """Of a run, or of no run."""
@@ -166,6 +188,8 @@ class EvidenceFold(Both):
     def _content(self, ledger: TargetLedger, kept: Kept, aspect: Aspect) -> str:
         """What an aspect has to be compared with."""
         topic = kept.subject
+        if topic.way is Way.ASSET:  # a value alone, the same in every archive: a verdict holds it against what is here
+            return kept.compared[aspect].against
         if topic.way in (Way.RUN, Way.JOB):
             return ledger.content_carried(ledger.content_of(RunId(topic.name)), kept.carried)
         if aspect is Aspect.CHILDREN:
@@ -175,6 +199,8 @@ class EvidenceFold(Both):
     def _is_same(self, kept: Kept, aspect: Aspect) -> bool:
         """True where it is here as it is there, whichever zlib compressed it."""
         topic = kept.subject
+        if topic.way is Way.ASSET:
+            return True
         if topic.way in (Way.RUN, Way.JOB):
             owner = kept.carried.get(SHOWS) if isinstance(kept.carried, Mapping) else None
             return self.is_same_run(topic.name) and (owner is None or self.is_same_run(str(owner)))

@@ -101,9 +101,7 @@ class _Folding(Both):
         beside.fold_contents()
         self.progress.doing("putting the ledgers together")
         ledgers.fold_ledgers()
-        assets = self._part(AssetFold)
-        assets.fold_assets()
-        assets.fold_asset_receipts()
+        self._part(AssetFold).fold_assets()
         beside.fold_notes()
         Listing(self.folder, self._db).put_in_order()
         return Folded(

@@ -48,7 +48,10 @@ _LEDGER = {
     **dict.fromkeys(("evidence", "finding", "planned_omission"), "x.way in ('run', 'job') and x.whose"),
 }
 """The same of a target's."""
-_WHOLE = ("experiment", "asset", "asset_container", "asset_lack", "asset_extraction", "code", "examination", "studio")
+_WHOLE = (
+    *("experiment", "asset", "asset_container", "asset_lack", "asset_extraction", "asset_naming"),
+    *("code", "examination", "studio"),
+)
 _WHOLE_OF_TARGET = ("look", "binding", "asset_receipt")
 _CHANGED = {
     Brought.CONTENT: tuple(_CONTENT),

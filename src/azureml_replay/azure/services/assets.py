@@ -10,13 +10,15 @@ from azureml_replay.azure.place import names_of, resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
-from azureml_replay.azure.wire.naming import SEGMENTS, Scope, uses
+from azureml_replay.azure.wire.naming import SEGMENTS, Scope, definition_uses, name_in_runs, output_of, uses
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
 from azureml_replay.sending.sender import Service
+from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import PutFile
@@ -25,6 +27,7 @@ from azureml_replay.workspace.reader import Document
 _LISTED = {AssetKind.CODE: ""}
 """Codes alone know no filter: all of them are listed."""
 _ALL = "&listViewType=All"
+NAMES_AT_ONCE = 8
 
 
 class Assets:
@@ -34,6 +37,8 @@ class Assets:
         """Asks nothing yet."""
         self._sender, self._data = files.storage.sender, Service("data", arm.scope)
         self._output_url = f"{places.api}/data/v1.0{quote(resource_id(ref))}/dataversion/createUnregisteredOutput"
+        self._registry = Service("modelregistry", arm.scope)
+        self._models_url = f"{places.api}/modelregistry/v1.0{quote(resource_id(ref))}/models"
         subscription, group, workspace = names_of(ref)
         self._arm, self._storage, self._index, self._files = arm, files.storage, files.artifacts, files
         self._scope = Scope(
@@ -41,9 +46,15 @@ class Assets:
         )
         self._knows_accounts = False
 
+    @property
+    def scope(self) -> Scope:
+        """The names under which documents mean this workspace."""
+        return self._scope
+
     def uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
         """The assets that a run and its job name, each way once."""
         found = list(uses(job.document if job else None, self._scope))
+        found += definition_uses(details.definition, self._scope)
         for side, named in (("inputs", details.run.inputs), ("outputs", details.run.outputs)):
             for name, one in named.items():
                 found += uses({"uri": one.asset_id}, self._scope, f"{side}.{name}")
@@ -59,6 +70,34 @@ class Assets:
         path = f"/{SEGMENTS[kind]}/{quote(name, safe='')}/versions"
         async for page in self._arm.listed(path, _LISTED.get(kind, _ALL)):
             yield [await self._read(item, AssetKey(kind, name, str(item.get("name")))) for item in page.items]
+
+    async def registered(self) -> Sequence[RegisteredPlace]:
+        """Where models and data lie, all versions; of named outputs, which are never files of a run's own, nothing."""
+        found: list[RegisteredPlace] = []
+
+        async def look(key: AssetKey) -> None:
+            async for page in self.versions(key.kind, key.name):
+                found.extend(_registered(one, one.place) for one in page if one.place is not None)
+
+        for kind in (AssetKind.MODEL, AssetKind.DATA):
+            names = [one.name async for page in self.containers(kind) for one in page]
+            keys = (AssetKey(kind, name, "") for name in names)
+            await for_each([key for key in keys if output_of(key) is None], look, NAMES_AT_ONCE)
+        return found
+
+    async def container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """What the versions of a name share; None where there is no such name."""
+        try:
+            document = await self._arm.below(encode_assets.name_path(SEGMENTS[kind], name))
+        except NotFound:
+            return None
+        return decode_assets.container(document, kind)
+
+    async def put_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring what the versions of a name share up to date; as answered."""
+        path = encode_assets.name_path(SEGMENTS[container.kind], container.name)
+        answer = await self._arm.put(path, encode_assets.container_body(container), unchecked, repeatable=True)
+        return decode_assets.container(answer, container.kind)
 
     async def find(self, key: AssetKey) -> Asset | None:
         """One version; None where there is none."""
@@ -83,6 +122,19 @@ class Assets:
         made = await self._read(answer, AssetKey(key.kind, name, str(answer.get("name"))))
         return await self.find(made.key) or made if made.hidden else made
 
+    async def put_linked(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:
+        """Make a model by the registry's own route, which takes its run; as it is there then.
+
+        Only versions that are numbers go so. Raises Rejected where the version is there.
+        """
+        key = names.get(model.key, model.key)
+        body = encode_assets.registered_body(replace(model, key=key), self._scope)
+        await self._sender.send(self._registry, "POST", self._models_url, json=body, repeatable=False)
+        found = await self.find(key)
+        if found is None:
+            raise Rejected(f"{key} was registered, and is not there")
+        return found
+
     async def _put_output(self, asset: Asset, run: RunId) -> Asset:
         """Data of a named output is made under a name of the run's: the same one where the run's id is."""
         body = encode_assets.output_body(asset, run, self._scope)
@@ -97,6 +149,11 @@ class Assets:
         """The file at a place, or those below it."""
         async for page in self._storage.listed(place.datastore, place.path):
             yield [one for one in page if _is_at(one.location.path, place.path)]
+
+    @property
+    def naming(self) -> str:
+        """How runs of the workspace name an asset."""
+        return name_in_runs(self._scope)
 
     async def put_file(self, place: Location, file: PutFile) -> None:
         """Write one file; in the artifact store its entry in the index comes first, as for files of runs."""
@@ -116,6 +173,12 @@ class Assets:
         url = urlsplit(await self._storage.url(Location(decode_assets.STORE, "")))
         accounts = {url.hostname or "": (decode_assets.STORE, url.path.strip("/"))}
         self._scope, self._knows_accounts = replace(self._scope, accounts=accounts), True
+
+
+def _registered(asset: Asset, place: Location) -> RegisteredPlace:
+    return RegisteredPlace(
+        place=place, name=str(asset.key), key=asset.key, archived=asset.archived, properties=asset.properties
+    )
 
 
 def _is_at(path: str, place: str) -> bool:

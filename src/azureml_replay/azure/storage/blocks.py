@@ -16,7 +16,7 @@ from azureml_replay.azure.wire import decode_storage, encode
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workers import Handful, for_each
-from azureml_replay.workspace.put_files import CopyFile, HeldFile
+from azureml_replay.workspace.put_files import CopyFile, FileWritten, HeldFile
 
 COPIED_BLOCK_BYTES = 100 * 1024 * 1024
 """Bytes of a block that storage copies itself: 50,000 blocks are allowed, so 4.8 TB."""
@@ -53,7 +53,7 @@ class Blocks:
 
         # A single block is sent again sooner than asked for: logs are short.
         await self._send(blocks, send, await self._staged(at) if len(blocks) > 1 else ())
-        await self._commit(door, [name for name, *_ in blocks], file.stored)
+        file.on_written(await self._commit(door, [name for name, *_ in blocks], file.stored))
 
     async def relay(self, door: Door, file: CopyFile, at: Location) -> None:
         """Read every block from the source and write it to the target, one after the other."""
@@ -70,7 +70,7 @@ class Blocks:
 
         # Without an ETag, the name of a block does not say of which version of the file it is.
         await self._send(blocks, send, await self._staged(at) if file.stored.etag else ())
-        await self._commit(door, [name for name, *_ in blocks], file.stored)
+        file.on_written(await self._commit(door, [name for name, *_ in blocks], file.stored))
 
     async def upload(self, door: Door, file: HeldFile, at: Location) -> None:
         """Write a held file, read once and in order; commit it only if its bytes were whole. Raises IntegrityError."""
@@ -97,9 +97,10 @@ class Blocks:
         headers = encode.md5_headers(md5)
         await self._storage.ask(door, "PUT", query=encode.block_query(name), headers=headers, data=data)
 
-    async def _commit(self, door: Door, names: Sequence[str], stored: StoredFile) -> None:
+    async def _commit(self, door: Door, names: Sequence[str], stored: StoredFile) -> FileWritten:
         headers, data = encode.block_list_headers(stored), encode.block_list(names)
-        await self._storage.ask(door, "PUT", query="comp=blocklist", headers=headers, data=data)
+        answer = await self._storage.ask(door, "PUT", query="comp=blocklist", headers=headers, data=data)
+        return FileWritten(decode_storage.etag_of(answer.headers))
 
     async def _staged(self, at: Location) -> Collection[str]:
         """Names of the blocks that an interrupted call left; none where the list may not be read: then all are sent."""

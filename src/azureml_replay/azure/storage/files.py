@@ -17,7 +17,7 @@ from azureml_replay.errors import Rejected, ServiceError, Unavailable
 from azureml_replay.model import Location, RunId
 from azureml_replay.sending.sender import NOT_SPOKEN
 from azureml_replay.workers import map_bounded
-from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile, PutFile
+from azureml_replay.workspace.put_files import CopyFile, FileWritten, HeldFile, NewFile, PutFile
 from azureml_replay.workspace.target import Outcome, Refused
 
 WHOLE_COPY_BYTES = 256 * 1024 * 1024
@@ -190,13 +190,15 @@ class Files:
         answer = await self.storage.ask(door, "PUT", headers=encode.copy_headers(file))
         if answer.headers.get("x-ms-copy-status", "success") != "success":
             raise Unavailable(f"the copy of {file.path} did not end", method="PUT", url=answer.url)
+        file.on_written(FileWritten(decode_storage.etag_of(answer.headers)))
 
     async def _relay(self, door: Door, file: CopyFile, at: Location) -> None:
         if file.stored.size_bytes > block_bytes(file.stored):
             await self._blocks.relay(door, file, at)
         elif file.read is not None:
             async with self._blocks.handful.of(file.stored.size_bytes):
-                await self._put_whole(door, file, await file.read(0, file.stored.size_bytes))
+                data = await file.read(0, file.stored.size_bytes)
+                file.on_written(FileWritten(await self._put_whole(door, file, data), _md5(data)))
 
     async def _upload(self, door: Door, file: HeldFile, at: Location) -> None:
         size = block_bytes(file.stored)
@@ -206,8 +208,10 @@ class Files:
         async with self._blocks.handful.of(file.stored.size_bytes):
             await self._put_whole(door, file, b"".join(file.pieces(size)))
 
-    async def _put_whole(self, door: Door, file: CopyFile | HeldFile, data: bytes) -> None:
-        await self.storage.ask(door, "PUT", headers=encode.whole_headers(file.stored, _md5(data)), data=data)
+    async def _put_whole(self, door: Door, file: CopyFile | HeldFile, data: bytes) -> str | None:
+        """The ETag that it has now."""
+        answer = await self.storage.ask(door, "PUT", headers=encode.whole_headers(file.stored, _md5(data)), data=data)
+        return decode_storage.etag_of(answer.headers)
 
 
 def _md5(data: bytes) -> bytes:

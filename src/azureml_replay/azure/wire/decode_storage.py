@@ -199,6 +199,11 @@ def _md5(text: str | None) -> bytes | None:
     return base64.b64decode(text) if text else None
 
 
+def etag_of(headers: Mapping[str, str]) -> str | None:
+    """That of a blob, as the answer to a write has it."""
+    return _etag(headers.get("ETag"))
+
+
 def _etag(text: str | None) -> str | None:
     """An ETag without quotes: headers have them, listings do not."""
     return text.strip('"') if text else None

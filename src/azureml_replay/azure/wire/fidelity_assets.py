@@ -54,7 +54,11 @@ ASSETS: Mapping[str, tuple[Key, ...]] = {
         Key("modelType", Fidelity.CARRIED, "the same"),
         Key("modelUri", Fidelity.CARRIED, "the same datastore and path of the target; a service may copy: as answered"),
         Key("flavors", Fidelity.CARRIED, "the same"),
-        Key("jobName", Fidelity.CARRIED, "the run that stands for it; a target that drops it: omission"),
+        Key(
+            "jobName",
+            Fidelity.CARRIED,
+            "the run that stands for it; a target that drops it: by the registry's route, or omission",
+        ),
         Key("stage", Fidelity.CARRIED, "the same, by one request with `isArchived`"),
         Key("datasets", Fidelity.LISTED, "of the older SDK"),
         _LATER,

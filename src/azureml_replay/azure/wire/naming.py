@@ -116,6 +116,19 @@ def uses(document: Json, scope: Scope, where: str = "") -> Iterator[AssetUse]:
             yield use
 
 
+def definition_uses(definition: Json, scope: Scope) -> Iterator[AssetUse]:
+    """The environment that a run's own definition names (pipe-child-run-download): a step has no job document."""
+    environment = definition.get("environment") if isinstance(definition, Mapping) else None
+    text = environment.get("assetId") if isinstance(environment, Mapping) else None
+    found = parse(text) if isinstance(text, str) else None
+    if isinstance(text, str) and found and (use := _use(ENVIRONMENT_USE, text, found, AssetKind.ENVIRONMENT, scope)):
+        yield use
+
+
+ENVIRONMENT_USE = "definition.environment"
+"""Where such a reference stands."""
+
+
 def _use(where: str, text: str, found: Spelt, kind: AssetKind, scope: Scope) -> AssetUse | None:
     key = key_of(found, kind, scope)
     outside = _made_by_the_service(key) if key else _elsewhere(found, kind)
@@ -205,6 +218,29 @@ def moved(text: str, there: AssetKey, scope: Scope) -> str:
             version=there.version,
         )
     )
+
+
+def name_in_runs(scope: Scope) -> str:
+    """How runs of a workspace name an asset, at the example of one (assets.md 2, F6)."""
+    return located(AssetKey(AssetKind.DATA, "a", "1"), scope)
+
+
+def named_in(text: str, there: AssetKey, like: str) -> str | None:
+    """The name of an asset in the runs of another workspace, where it is `there`; None for any other reference.
+
+    `like` is what `name_in_runs` says of that workspace.
+    """
+    found, example = parse(text), parse(like)
+    if found is None or example is None or {found.form, example.form} != {Spelling.LOCATED}:
+        return None
+    own = {"region": example["region"], "guid": example["guid"]}
+    return render(found.having(**own, name=there.name, version=there.version))
+
+
+def located(key: AssetKey, scope: Scope) -> str:
+    """How run history names an asset of a workspace (pipe-details-completed.json)."""
+    where = f"azureml://locations/{scope.region}/workspaces/{scope.guid}"
+    return f"{where}/{SEGMENTS[key.kind]}/{key.name}/versions/{key.version}"
 
 
 def long_uri(place: Location, scope: Scope) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from azureml_replay.model import Json, RunId
 
@@ -19,6 +20,7 @@ RUNS_IN_BULK = 100
 TRACES_PER_PAGE = 500
 """More are refused."""
 EXPERIMENTS_OF_TRACES = 100
+MODEL_VERSIONS_PER_PAGE = 1_000
 ROWS_IN_BULK = 25_000
 """So many rows are answered at most, and what is cut is not said."""
 ROWS_PER_PAGE = 20_000
@@ -64,6 +66,35 @@ def traces(experiments: Sequence[str], token: str | None) -> Sequence[tuple[str,
     """Query of `traces`."""
     query = [("max_results", str(TRACES_PER_PAGE)), *(("experiment_ids", one) for one in experiments)]
     return [*query, ("page_token", token)] if token else query
+
+
+@dataclass(frozen=True, slots=True)
+class InExperiment:
+    """How what an experiment holds beside runs and traces is asked for."""
+
+    path: str
+    key: str
+    """Of the answer, under which it is listed."""
+    is_search: bool = True
+    """False where it is asked by GET for one experiment."""
+
+
+BESIDE_RUNS: Mapping[str, InExperiment] = {
+    "logged models": InExperiment("/api/2.0/mlflow/logged-models/search", "models"),
+    "evaluation datasets": InExperiment("/api/3.0/mlflow/datasets/search", "datasets"),
+    "scorers": InExperiment("/api/3.0/mlflow/scorers/list", "scorers", is_search=False),
+}
+"""By what people call it."""
+
+
+def in_experiment(experiment: str) -> Mapping[str, Json]:
+    """Body of a search in `BESIDE_RUNS`: whether there is any."""
+    return {"experiment_ids": [experiment], "max_results": 1}
+
+
+def model_versions(token: str | None) -> Mapping[str, str]:
+    """Query of `model-versions/search`."""
+    return {"max_results": str(MODEL_VERSIONS_PER_PAGE)} | ({"page_token": token} if token else {})
 
 
 def one_run(run: RunId) -> Mapping[str, str]:

@@ -67,7 +67,7 @@ def tags_of(run: Run) -> dict[str, str]:
 def as_written(run: Run, *, archived: bool = False) -> Run:
     """A run of a server as replay wrote it; one that somebody else wrote stays as it is.
 
-    `archived`: its experiment is deleted, and so all its runs are.
+    `archived`: its experiment is deleted, and so all its runs are, but for those that somebody restored since.
     """
     if LINEAGE not in run.tags and SOURCE_TAG not in run.tags:
         return run
@@ -89,7 +89,7 @@ def as_written(run: Run, *, archived: bool = False) -> Run:
         outputs=outputs,
         input_datasets=datasets,
         error=_json(run.tags.get(ERROR_TAG)),
-        hidden=HIDDEN_TAG in run.tags if archived else run.hidden,
+        hidden=run.hidden and (not archived or HIDDEN_TAG in run.tags),
         references=tuple(one for one in run.references if (one.kind, one.key) != ("tag", PARENT_TAG)),
     )
 

@@ -7,14 +7,22 @@ nested graph depends on its shape alone: it is registered once, under the hash o
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from azureml_replay import json_text
+from azureml_replay.azure.place import resource_id
+from azureml_replay.azure.wire.encode_assets import version_path
+from azureml_replay.azure.wire.naming import SEGMENTS
 from azureml_replay.errors import IntegrityError
+from azureml_replay.model import RunId
 from azureml_replay.synthetic.bodies.validation import problems_of
 from azureml_replay.synthetic.tree.nodes import Node, Tree
 from azureml_replay.synthetic.tree.ports import KEY, OUT, ROOT, UP_PORTS, Ports
+from azureml_replay.workspace.asset import AssetKey
+from azureml_replay.workspace.place import Place
 
 Body: TypeAlias = "dict[str, Any]"
 
@@ -47,6 +55,21 @@ class JobPlace:
         return f"{self.workspace}/computes/{self.compute}"
 
 
+@dataclass(frozen=True, slots=True)
+class NamedInput:
+    """An input of a job that names an asset and reads nothing of it."""
+
+    type: str
+    """`uri_file`, `mltable`, `mlflow_model`, …"""
+    id: str
+    """The asset's ARM id."""
+
+
+def asset_id(workspace: Place, key: AssetKey) -> str:
+    """The ARM id of an asset of a workspace."""
+    return f"{resource_id(workspace)}{version_path(key, SEGMENTS[key.kind])}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
     """A nested pipeline, to be registered unless it is: `PUT {id}` with `body`."""
@@ -64,17 +87,26 @@ class Submission:
     body: Body
 
 
-def submission(tree: Tree, place: JobPlace, root_uri: str) -> Submission:
+def submission(
+    tree: Tree,
+    place: JobPlace,
+    root_uri: str,
+    *,
+    places: Mapping[RunId, JobPlace] = MappingProxyType({}),
+    inputs: Mapping[str, NamedInput] = MappingProxyType({}),
+) -> Submission:
     """The bodies of a tree whose files are staged under `root_uri`, `azureml://datastores/…/paths/…/`.
 
+    `places`: runs whose steps run elsewhere than in `place`; `inputs`: what the job names besides, and does not read.
     Raises IntegrityError where the validator finds something: that is a bug of ours.
     """
     graphs: dict[str, Graph] = {}
     body = (
-        _command_job(tree, place, root_uri)
+        _command_job(tree, places.get(tree.nodes[0].source, place), root_uri)
         if tree.kind == "command"
-        else _pipeline_job(tree, place, root_uri, Ports.of(tree), graphs)
+        else _pipeline_job(tree, StepPlaces(place, places), root_uri, Ports.of(tree), graphs)
     )
+    body["properties"]["inputs"] |= {name: _named(one) for name, one in inputs.items()}
     whole = Submission(graphs=tuple(graphs.values()), body=body)
     problems = list(problems_of(whole.body, {graph.id: graph.body for graph in whole.graphs}))
     if problems:
@@ -131,7 +163,20 @@ def _command_job(tree: Tree, place: JobPlace, root_uri: str) -> Body:
     }
 
 
-def _pipeline_job(tree: Tree, place: JobPlace, root_uri: str, ports: Ports, graphs: dict[str, Graph]) -> Body:
+@dataclass(frozen=True, slots=True)
+class StepPlaces:
+    """Where the steps of a tree run."""
+
+    usual: JobPlace
+    others: Mapping[RunId, JobPlace]
+
+    def of(self, node: Node) -> JobPlace:
+        """Of one leaf."""
+        return self.others.get(node.source, self.usual)
+
+
+def _pipeline_job(tree: Tree, places: StepPlaces, root_uri: str, ports: Ports, graphs: dict[str, Graph]) -> Body:
+    place = places.usual
     return {
         "properties": {
             **_job(tree, "Pipeline"),
@@ -144,7 +189,7 @@ def _pipeline_job(tree: Tree, place: JobPlace, root_uri: str, ports: Ports, grap
                 "continue_on_step_failure": True,
                 "_source": "CLASS",
             },
-            "jobs": {node.name: _node(node, place, ports, graphs) for node in tree.nodes},
+            "jobs": {node.name: _node(node, places, ports, graphs) for node in tree.nodes},
         }
     }
 
@@ -166,7 +211,11 @@ def _root(uri: str) -> Body:
     return {"jobInputType": "uri_folder", "uri": uri, "mode": "ReadOnlyMount"}
 
 
-def _node(node: Node, place: JobPlace, ports: Ports, graphs: dict[str, Graph]) -> Body:
+def _named(one: NamedInput) -> Body:
+    return {"jobInputType": one.type, "uri": one.id, "mode": "Direct"}
+
+
+def _node(node: Node, places: StepPlaces, ports: Ports, graphs: dict[str, Graph]) -> Body:
     """The body of a node without tags, which would be part of a nested graph's shape, and which the step sets."""
     grouped = node.kind == "group"
     inputs = {ROOT: "${{parent.inputs.root}}", **({} if grouped else {KEY: node.folder}), **ports.inputs(node)}
@@ -175,7 +224,7 @@ def _node(node: Node, place: JobPlace, ports: Ports, graphs: dict[str, Graph]) -
         "name": node.name,
         "type": "pipeline" if grouped else "command",
         "display_name": node.display_name,
-        "componentId": _registered(node, place, ports, graphs) if grouped else place.component,
+        "componentId": _registered(node, places, ports, graphs) if grouped else places.of(node).component,
         "inputs": {name: {"job_input_type": "literal", "value": value} for name, value in inputs.items()},
         **({"outputs": {name: _literal(value) for name, value in outputs.items()}} if outputs else {}),
         "_source": "CLASS" if grouped else "REMOTE.WORKSPACE.COMPONENT",  # how the classes say where it comes from
@@ -186,7 +235,7 @@ def _literal(value: str) -> Body:
     return {"type": "literal", "value": value}
 
 
-def _registered(group: Node, place: JobPlace, ports: Ports, graphs: dict[str, Graph]) -> str:
+def _registered(group: Node, places: StepPlaces, ports: Ports, graphs: dict[str, Graph]) -> str:
     """The ARM id of the group's graph, which is added to `graphs`."""
     folder = {"type": "uri_folder"}
     spec = {
@@ -195,12 +244,12 @@ def _registered(group: Node, place: JobPlace, ports: Ports, graphs: dict[str, Gr
         "display_name": group.display_name,
         "inputs": dict.fromkeys((ROOT, *ports.inputs(group)), folder),
         "outputs": dict.fromkeys(ports.given(group), folder),
-        "jobs": {child.name: _node(child, place, ports, graphs) for child in group.children},
+        "jobs": {child.name: _node(child, places, ports, graphs) for child in group.children},
         "_source": "CLASS",
         "sourceJobId": None,
     }
     version = uuid.uuid5(uuid.NAMESPACE_OID, json_text.dumps(spec, in_order=True).decode())
     body = {"properties": {"componentSpec": spec, "isAnonymous": True, "properties": {}, "tags": {}}}
-    found = Graph(id=f"{place.workspace}/components/azureml_anonymous/versions/{version}", body=body)
+    found = Graph(id=f"{places.usual.workspace}/components/azureml_anonymous/versions/{version}", body=body)
     graphs.setdefault(found.id, found)
     return found.id

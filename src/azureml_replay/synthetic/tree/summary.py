@@ -59,6 +59,9 @@ class LeftJobs:
 class DryRun:
     """The figures of a synthetic replay; `add` takes its trees as they come."""
 
+    unnamed: dict[str, int] = field(default_factory=dict)
+    """Kind of asset (environment, data, model) -> how many the originals name, and their jobs do not."""
+
     jobs: int = 0
     runs: int = 0
     """Originals that have a counterpart."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from azureml_replay.azure.storage.blocks import COPIED_BLOCK_BYTES, Blocks
 from azureml_replay.model import Location, StoredFile
-from azureml_replay.workspace.put_files import CopyFile, SecretUrl
+from azureml_replay.sending.sender import Answer
+from azureml_replay.workspace.put_files import CopyFile, FileWritten, SecretUrl
 
 AT = Location("artifacts", "there")
 STORED = StoredFile(location=Location("artifacts", "big"), size_bytes=2 * COPIED_BLOCK_BYTES + 1, etag="first")
@@ -25,18 +26,21 @@ class Staging:
         names = "".join(f"<Block><Name>{name}</Name></Block>" for name in self.staged)
         return f"<BlockList><UncommittedBlocks>{names}</UncommittedBlocks></BlockList>".encode()
 
-    async def ask(self, _door: object, _method: str, *, query: str = "", data: bytes = b"", **_: Any) -> None:
+    async def ask(self, _door: object, _method: str, *, query: str = "", data: bytes = b"", **_: Any) -> Answer:
         if query == "comp=blocklist":
             self.committed = re.findall(r"<Latest>(.*?)</Latest>", data.decode())
-            return
-        self.staged.append(query)
+        else:
+            self.staged.append(query)
+        return Answer(status=201, headers={"ETag": '"written"'}, body=b"", method="PUT", url="", repeatable=True)
 
 
 async def copied(storage: Staging, stored: StoredFile) -> int:
     """A copy from storage to storage; the number of blocks that went."""
     before = len(storage.staged)
-    file = CopyFile(path="big", source=SecretUrl("https://source/big"), stored=stored)
+    told: list[FileWritten] = []
+    file = CopyFile(path="big", source=SecretUrl("https://source/big"), stored=stored, on_written=told.append)
     await Blocks(storage).copy(None, file, AT)  # type: ignore[arg-type]
+    assert told == [FileWritten("written")]
     return len(storage.staged) - before
 
 

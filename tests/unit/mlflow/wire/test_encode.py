@@ -149,3 +149,12 @@ def test_times_before_1970_and_a_status_of_no_name_come_back() -> None:
         as_written(replace(paused, status="Completed", tags={**run.tags, "azureml_replay.status": "Paused"})).status
         == "Completed"
     )
+
+
+def test_a_run_that_somebody_restored_in_a_deleted_experiment_shows() -> None:
+    """A server deletes all runs with their experiment: which of them were hidden by themselves, a tag tells."""
+    hidden = Run(id=RUN, hidden=True, tags={"azureml_replay_source": "x", "azureml_replay.hidden": "yes"})
+    seen = replace(hidden, tags={"azureml_replay_source": "x"})
+    restored = replace(hidden, hidden=False)
+
+    assert [as_written(one, archived=True).hidden for one in (hidden, seen, restored)] == [True, False, False]

@@ -1,0 +1,121 @@
+"""One asset's files, target against archive: which there are, sizes, checksums, and bytes where asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import owner_of
+from azureml_replay.archive.evidence import Aspect, Looked
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.files import alike, compare_files
+from azureml_replay.comparison.three_way import GONE_REASON
+from azureml_replay.errors import NotFound
+from azureml_replay.files.bytes import Supply
+from azureml_replay.model import Artifact, Finding, Location, Omission, RunId, StoredFile
+from azureml_replay.verification.proof import compare_bytes
+from azureml_replay.workspace.asset import Asset, AssetKey
+from azureml_replay.workspace.assets import AssetTarget
+from azureml_replay.workspace.target import Target
+
+NOBODY = RunId("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetFilesChecked:
+    """The outcome for one asset."""
+
+    outcomes: Mapping[Aspect, Looked] = field(default_factory=lambda: {Aspect.FILES: Looked(), Aspect.BYTES: Looked()})
+    omissions: tuple[Omission, ...] = ()
+    """Files that were sent, and that the source has no more."""
+
+
+@dataclass(slots=True)
+class AssetFileCheck:
+    """Compares the files of one asset at a time. Those of a run are compared with the run, but for a copy of them."""
+
+    archive: Archive
+    ledger: TargetLedger
+    target: Target
+    assets: AssetTarget
+    """The same."""
+    supply: Supply
+    deep: bool
+
+    async def check(self, asset: Asset, found: Asset) -> AssetFilesChecked:
+        """Those that came with the asset, and that nothing lies among them. Raises Unavailable, Rejected."""
+        wanted = self._wanted(asset, found)
+        if wanted is None or found.place is None:
+            return AssetFilesChecked()
+        base = found.place
+        try:
+            listed = [one async for page in self.assets.asset_files(base) for one in page]
+        except NotFound:
+            listed = []
+        there = {relative(one.location.path, base): one for one in listed}
+        beside = {path: one for path, one in there.items() if path not in wanted}
+        gone = {path for path, one in beside.items() if self._was_sent(asset.key, path, one)}
+        others = {path for path, one in beside.items() if path not in gone and self._is_of_another(one, found.place)}
+        held = {path: one for path, one in there.items() if path not in gone | others}
+        findings, unverifiable = compare_files(NOBODY, sorted(wanted.items()), held)
+        counts = {"files": len(wanted), "unverifiable": unverifiable}
+        told = [replace(one, what=f"{asset.key}: {one.what}") for one in findings]
+        read = await self._bytes(asset.key, wanted, there) if self.deep else Looked()
+        return AssetFilesChecked(
+            outcomes={Aspect.FILES: Looked(told, counts), Aspect.BYTES: read},
+            omissions=tuple(Omission(NOBODY, f"{asset.key}: file {path}", GONE_REASON) for path in sorted(gone)),
+        )
+
+    def _wanted(self, asset: Asset, found: Asset) -> dict[str, StoredFile] | None:
+        """Path below the asset -> file; None where its files are nobody's to compare here."""
+        base = asset.place
+        if base is None or not asset.owns_bytes:
+            return None
+        own = self.archive.asset_files(asset.key)
+        if own or asset.files_of is None:
+            return {relative(one.location.path, base): one for one in own}
+        if found.place is not None and found.place.path.strip("/") == base.path.strip("/"):
+            return None
+        files = (one.stored for one in self.archive.artifacts(asset.files_of) if one.stored)
+        return {relative(one.location.path, base): one for one in files if is_below(one.location, base)}
+
+    def _was_sent(self, key: AssetKey, path: str, there: StoredFile) -> bool:
+        sent = self.ledger.sent_file(owner_of(key), path)
+        return sent is not None and alike(sent, there)
+
+    def _is_of_another(self, file: StoredFile, base: Location) -> bool:
+        """True for a file of another asset, whose place is the same, or lies below this one's."""
+        return self.archive.is_asset_file(Location(base.datastore, file.location.path))
+
+    async def _bytes(self, key: AssetKey, wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Looked:
+        """Those of files that are not known to differ; one whose checksum nobody can tell is counted."""
+        found, unknown = list[Finding](), 0
+        for path, file in self._to_read(wanted, there):
+            artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
+            try:
+                md5 = await self.supply.md5(artifact) if self.supply.tells(artifact) else None
+            except NotFound:
+                md5 = None
+            if md5 is None:
+                unknown += 1
+                continue
+            differing = await compare_bytes(self.target, NOBODY, path, md5, there[path].location)
+            found += (replace(one, what=f"{key}: {one.what}") for one in differing)
+        return Looked(found, {"unverifiable": unknown})
+
+    @staticmethod
+    def _to_read(wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Iterator[tuple[str, StoredFile]]:
+        return ((path, one) for path, one in sorted(wanted.items()) if path in there and alike(one, there[path]))
+
+
+def relative(path: str, base: Location) -> str:
+    """A path below an asset's place; empty where that is a file."""
+    return path.removeprefix(base.path.rstrip("/")).lstrip("/")
+
+
+def is_below(location: Location, base: Location) -> bool:
+    """By segments; an asset's place may be a file."""
+    folder = base.path if base.path.endswith("/") else f"{base.path}/"
+    same = location.datastore == base.datastore
+    return same and (location.path == base.path or location.path.startswith(folder))

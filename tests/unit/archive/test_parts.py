@@ -1,0 +1,24 @@
+"""A part of an archive says of its runs what the whole says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.workspace.asset import AssetKey, AssetKind, AssetUse
+from unit.archive.full import R1, R2, SOURCE, TARGET, full
+
+NAMED = "azureml://locations/elsewhere/workspaces/other/models/m/versions/1"
+
+
+def test_a_part_plans_as_the_whole(tmp_path: Path) -> None:
+    """With what a target's ledger says of runs, and how the target's runs name assets."""
+    with Archive.open(full(tmp_path / "whole")) as whole:
+        whole.put_uses(R1, [AssetUse("outputs.m.uri", NAMED, key=AssetKey(AssetKind.MODEL, "m", "1"))])
+        with Archive.create(tmp_path / "part", SOURCE) as part:
+            part.take_part(whole, [R1, R2], TARGET, ())
+            histories = [list(one.histories(None, TARGET)) for one in (part, whole)]
+
+    named = {one.text for history in histories[0] for one in history.references}
+    assert histories[0] == histories[1]
+    assert named == {"azureml://locations/here/workspaces/guid/models/m/versions/2"}
