@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.items import ChunkItem, FileItem, SeriesItem
+from azureml_replay.archive.items import ChunkItem, FileItem, RunItem, SeriesItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.direct.due import Due
 from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
@@ -419,3 +420,21 @@ async def test_a_power_cut_leaves_intents_of_all_that_was_on_its_way(archive: Ar
     assert {key: sorted(rows, key=str) for key, rows in target.rows.items()} == dict.fromkeys(
         (LOSS.key, OTHER.key), sorted(IN_ORDER, key=str)
     )
+
+
+def test_whether_a_run_that_was_never_sent_is_whole_takes_one_question(archive: Archive) -> None:
+    """Not its content and its parents: nothing stands there that they could be held against."""
+    ledger = archive.ledger(TARGET)
+    step, due, asked = step_of(archive), Due(archive, ledger), list[str]()
+    ledger.mark(RUN, [RunItem.CREATE], State.SENT)
+    assert not due.is_whole(step)
+
+    archive._db.set_trace_callback(asked.append)
+    assert not due.is_whole(step)
+    archive._db.set_trace_callback(None)
+    assert len(asked) == 1
+
+    ledger.mark_whole({RUN: due.whole(step)})
+    assert due.is_whole(step)
+    ledger.mark_whole({RUN: due.left_below(step)})
+    assert due.is_whole(step)
