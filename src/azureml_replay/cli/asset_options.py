@@ -47,7 +47,7 @@ class OutputsOption(StrEnum):
     REFERENCE = "reference"
 
 
-ASSET_TYPES = ("code", "environment", "component", "data", "model")
+ASSET_TYPES = ("code", "environment", "component", "data", "model", "datastore", "dataset")
 AssetsFlag: TypeAlias = Annotated[
     AssetsOption,
     typer.Option(

@@ -34,6 +34,7 @@ class AssetRow:
     kind: str
     name: str
     version: str
+    """Empty for a datastore, which has none."""
     archived: bool
     run: str | None
     """The run that made it."""
@@ -47,6 +48,8 @@ class AssetRow:
     there: str | None = None
     """Its version in the target, where that is another one."""
     detail: str | None = None
+    title: str | None = None
+    """Of a dataset of the old kind, whose name is an id: what people call it."""
 
 
 @takes(terminal=terminal_flags, line=typed)
@@ -59,7 +62,7 @@ def assets(
         str | None, typer.Option("--target", metavar="WS", help=f"Say what became of each there. {KNOWN}")
     ] = None,
 ) -> Exit:
-    """List the models, environments, data, components and code that an archive holds. No network."""
+    """List the models, environments, data, components, code and datastores that an archive holds. No network."""
     from azureml_replay.archive.archive import Archive
 
     workspace = target_config(target, archive) if target is not None else None
@@ -73,14 +76,17 @@ def assets(
 
 def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]:
     """Every asset, by kind, name and version."""
+    from azureml_replay.workspace.asset import KEPT_ONLY, UNVERSIONED
+
     listings, receipts = archive.asset_listings(), ledger.asset_receipts() if ledger else {}
     for asset in archive.assets():
         receipt, listing = receipts.get(asset.key), listings.get(asset.key)
         renamed = receipt is not None and receipt.there.version != asset.key.version
+        kept = asset.key.kind in KEPT_ONLY
         yield AssetRow(
             kind=asset.key.kind.value,
             name=asset.key.name,
-            version=asset.key.version,
+            version="" if kept and asset.key.version == UNVERSIONED else asset.key.version,
             archived=asset.archived,
             run=asset.run,
             used_by=len(archive.runs_that_use(asset.key)),
@@ -88,7 +94,8 @@ def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]
             bytes=listing.bytes if listing else 0,
             state=receipt.state.value if receipt else None,
             there=receipt.there.version if receipt and renamed else None,
-            detail=receipt.detail if receipt else None,
+            detail=receipt.detail if receipt else asset.managed if kept else None,
+            title=asset.title,
         )
 
 
@@ -115,7 +122,7 @@ def lines_of(archive: Archive, rows: list[AssetRow]) -> Iterator[Line]:
 
 def _branch(row: AssetRow) -> Branch:
     told = [
-        f"{row.name}:{row.version}",
+        f"{row.name}:{row.version}".removesuffix(":") + (f" ({row.title})" if row.title else ""),
         *(["archived"] if row.archived else []),
         *([f"of run {row.run}"] if row.run else []),
         *([f"used by {counted(row.used_by, 'run')}"] if row.used_by else []),

@@ -11,7 +11,7 @@ from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.lineage import PROPERTY, decoded, encode
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.version import __version__
-from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind, digest_of, in_order
+from azureml_replay.workspace.asset import EVERYWHERE, IN_ORDER, Asset, AssetKey, AssetKind, digest_of, in_order
 from azureml_replay.workspace.place import Place
 
 
@@ -227,7 +227,7 @@ def planned_assets(
     """The chosen assets in the order of creation; `wanted` are those that the scope of the choice leads to."""
     if choice.none:
         return []
-    chosen = [asset for asset in assets if asset.key.kind in choice.kinds and asset.key in wanted]
+    chosen = [one for one in assets if one.key.kind in choice.kinds and one.key in wanted and one.managed != EVERYWHERE]
     found = []
     for asset in in_order(chosen):
         reason = why_not(asset, known)

@@ -15,6 +15,10 @@ from azureml_replay.model import Json, Location, RunId
 class AssetKind(Enum):
     """The kinds of assets, in the order in which they are created: a later one may refer to an earlier one."""
 
+    DATASTORE = "datastore"
+    """A name for storage, without what opens it."""
+    DATASET = "dataset"
+    """Data of the old kind: a program over datastores."""
     CODE = "code"
     ENVIRONMENT = "environment"
     COMPONENT = "component"
@@ -23,6 +27,12 @@ class AssetKind(Enum):
 
 
 IN_ORDER = tuple(AssetKind)
+KEPT_ONLY = frozenset({AssetKind.DATASTORE, AssetKind.DATASET})
+"""Kinds of which the archive keeps the documents, and that nobody makes."""
+UNVERSIONED = "-"
+"""The version of what has none."""
+EVERYWHERE = "every workspace has its own under that name"
+"""Why nobody makes such a thing, and why nothing lacks without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +45,13 @@ class AssetKey:
     """Empty for what all versions of the name share."""
 
     def __str__(self) -> str:
-        return f"{self.kind.value} {self.name}:{self.version}".removesuffix(":")
+        return f"{self.kind.value} {self.label}"
+
+    @property
+    def label(self) -> str:
+        """Name and version, `churn:3`; of what has no versions the name."""
+        has_none = self.kind in KEPT_ONLY and self.version == UNVERSIONED
+        return self.name if has_none or not self.version else f"{self.name}:{self.version}"
 
     def __lt__(self, other: AssetKey) -> bool:
         return self._order < other._order
@@ -117,6 +133,12 @@ class Asset:
     def identity(self) -> str:
         """Equal for equal content: 32 digits."""
         return digest_of(self.content)
+
+    @property
+    def title(self) -> str | None:
+        """What people call a dataset of the old kind, whose name is an id."""
+        told = self.content.get("name") if isinstance(self.content, Mapping) else None
+        return str(told) if told and self.key.kind is AssetKind.DATASET else None
 
     @property
     def fields(self) -> Mapping[str, Json]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from azureml_replay.azure.wire.naming import Scope, moved, place_of_uri, uses
 from azureml_replay.azure.wire.references import Spelling, parse, render
 from azureml_replay.model import Location
-from azureml_replay.workspace.asset import AssetKey, AssetKind, OutsideKind
+from azureml_replay.workspace.asset import UNVERSIONED, AssetKey, AssetKind, OutsideKind
 
 HERE = Scope(
     subscription="s1",
@@ -95,6 +95,7 @@ def test_the_key_tells_what_a_short_name_means() -> None:
             "o": {"uri": f"{ARM.replace('w1', 'other')}/data/x/versions/1"},
             "r": {"uri": "azureml://registries/r/data/x/versions/1"},
             "p": {"uri": "azureml://datastores/d/paths/x"},
+            "s": {"uri": "azureml://datastores/workspaceblobstore/paths/x"},
         },
     }
     found = {use.where: use.key or use.outside for use in uses(document, HERE)}
@@ -109,6 +110,7 @@ def test_the_key_tells_what_a_short_name_means() -> None:
         "inputs.m.uri": AssetKey(AssetKind.MODEL, "m", "4"),
         "inputs.o.uri": OutsideKind.WORKSPACE,
         "inputs.r.uri": OutsideKind.REGISTRY,
+        "inputs.p.uri": AssetKey(AssetKind.DATASTORE, "d", UNVERSIONED),
     }
 
 
