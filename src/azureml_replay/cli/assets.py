@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +21,7 @@ from azureml_replay.terminal.text import Line, amount
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.archive.target_ledger import TargetLedger
+    from azureml_replay.workspace.asset import Asset
 
 EXTRACT = ("--source", "source.json", "--archive")
 SHOWN = 200
@@ -62,7 +63,7 @@ def assets(
         str | None, typer.Option("--target", metavar="WS", help=f"Say what became of each there. {KNOWN}")
     ] = None,
 ) -> Exit:
-    """List the models, environments, data, components, code and datastores that an archive holds. No network."""
+    """List the models, environments, data, components and code that an archive holds. No network."""
     from azureml_replay.archive.archive import Archive
 
     workspace = target_config(target, archive) if target is not None else None
@@ -78,6 +79,7 @@ def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]
     """Every asset, by kind, name and version."""
     from azureml_replay.workspace.asset import KEPT_ONLY, UNVERSIONED
 
+    stores = ledger.stores() if ledger else {}
     listings, receipts = archive.asset_listings(), ledger.asset_receipts() if ledger else {}
     for asset in archive.assets():
         receipt, listing = receipts.get(asset.key), listings.get(asset.key)
@@ -94,9 +96,14 @@ def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]
             bytes=listing.bytes if listing else 0,
             state=receipt.state.value if receipt else None,
             there=receipt.there.version if receipt and renamed else None,
-            detail=receipt.detail if receipt else asset.managed if kept else None,
+            detail=receipt.detail if receipt else _why_kept(asset, stores) if kept else None,
             title=asset.title,
         )
+
+
+def _why_kept(asset: Asset, stores: Mapping[str, str]) -> str | None:
+    there = stores.get(asset.key.name) if asset.key.kind.value == "datastore" else None
+    return f"datastore {there} of the target stands for it" if there else asset.managed
 
 
 def lines_of(archive: Archive, rows: list[AssetRow]) -> Iterator[Line]:

@@ -115,6 +115,8 @@ class Asset:
     """The run whose own files are its bytes; None where they are its own, or nobody's here."""
     place: Location | None = None
     """Where its bytes lie in the workspace's own storage; a folder's path ends with a slash."""
+    stores: Mapping[str, str] = field(default_factory=dict)
+    """Datastores of its workspace -> those of the target that stand for them; of the same name where none does."""
     uses: tuple[AssetUse, ...] = ()
     hidden: str | None = None
     """The reason why a part of what makes it cannot be read; None where all of it was."""
@@ -133,6 +135,11 @@ class Asset:
     def identity(self) -> str:
         """Equal for equal content: 32 digits."""
         return digest_of(self.content)
+
+    @property
+    def there(self) -> Location | None:
+        """Where its bytes lie in the target's own storage, so far as its place decides it."""
+        return self.place and moved_place(self.place, self.stores)
 
     @property
     def title(self) -> str | None:
@@ -188,6 +195,23 @@ def mention(key: AssetKey) -> Json:
 def mention_of_place(place: Location) -> Json:
     """A place in the workspace's own storage, as it stands in an asset's content."""
     return {PLACE: [place.datastore, place.path]}
+
+
+def moved_place(place: Location, stores: Mapping[str, str]) -> Location:
+    """The same path in the datastore that stands for the place's."""
+    return Location(stores.get(place.datastore, place.datastore), place.path)
+
+
+def with_stores(content: Json, stores: Mapping[str, str]) -> Json:
+    """The content as it is where other datastores stand for some."""
+    if isinstance(content, Mapping):
+        told = content.get(PLACE)
+        if len(content) == 1 and isinstance(told, list | tuple) and len(told) == 2:  # as `mention_of_place` writes
+            return mention_of_place(moved_place(Location(str(told[0]), str(told[1])), stores))
+        return {name: with_stores(value, stores) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [with_stores(value, stores) for value in content]
+    return content
 
 
 def with_names(content: Json, names: Mapping[AssetKey, AssetKey]) -> Json:

@@ -15,8 +15,8 @@ from azureml_replay.workspace.asset import EVERYWHERE, UNVERSIONED, Asset, Asset
 from azureml_replay.workspace.reader import Document, Reader, instant, mapping, readable, unknown, words
 
 STORE_STAYS = (
-    "no datastore is made, since no secret of one is read: make one of that name in the target, "
-    "for what lies in it refers to that one there"
+    "no datastore is made, since no secret of one is read: what lies in it refers to one of the same name in the "
+    "target, which you make there, or --map-datastore names another one"
 )
 DATASET_STAYS = "datasets of the old kind (v1) are kept as documents alone: register it as data (v2) in the target"
 _CREDENTIALS, _SECRETS, _TYPE = "credentials", "secrets", "credentialsType"

@@ -240,6 +240,15 @@ def moved(text: str, there: AssetKey, scope: Scope) -> str:
     )
 
 
+def with_place(text: str, own: Scope, scope: Scope, stores: Mapping[str, str]) -> str:
+    """A URI of a place in a workspace's own storage as it leads to the same path in another's; any other stays."""
+    found, place = parse(text), place_of_uri(text, own)
+    if found is None or place is None or found.form is Spelling.WEB:
+        return text
+    fields = {"subscription": scope.subscription, "group": scope.group, "workspace": scope.workspace}
+    return render(found.having(datastore=stores.get(place.datastore, place.datastore), guid=scope.guid, **fields))
+
+
 def name_in_runs(scope: Scope) -> str:
     """How runs of a workspace name an asset, at the example of one (assets.md 2, F6)."""
     return located(AssetKey(AssetKind.DATA, "a", "1"), scope)
