@@ -48,6 +48,7 @@ from azureml_replay.target.profile import known_profile
 from azureml_replay.target.undone import Undoable, Undone
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset_rule import asset_rule_of
 from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.mark import has_room, undo_mark
@@ -79,6 +80,7 @@ def undoable(archive: Archive, target: Place) -> Undoable:
         staying_runs=len(staying),
         hidden_jobs=len(hidden_jobs(ledger)),
         assets=assets,
+        assets_deleted=not asset_rule_of(target).archives,
     )
 
 
@@ -172,6 +174,7 @@ class _Undoing:
             gone=tuple(sorted(self.gone)),
             failed=tuple(sorted([*self.failed, *deleting.failed])),
             assets=self.assets,
+            assets_deleted=not asset_rule_of(self.ledger.target).archives,
             last_copies=self.last_copies,
             deleted=deleting.runs,
             deleted_jobs=deleting.jobs,

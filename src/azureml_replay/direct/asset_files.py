@@ -9,6 +9,8 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Artifact, Location, StoredFile
+from azureml_replay.planning.names import fit_path
+from azureml_replay.target.expected_assets import ExpectedAssets, differ, relative
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset
 from azureml_replay.workspace.assets import AssetTarget
@@ -27,36 +29,44 @@ class AssetFiles:
     ledger: TargetLedger
     supply: Supply
     target: AssetTarget
+    expected: ExpectedAssets
     done: dict[Location, str] = field(default_factory=dict)
     """Place in the source -> why its files are not there; empty where they are."""
 
     async def bring(self, asset: Asset) -> tuple[str, int, int]:
         """Why the asset's files are not there, empty where they are; and how many, with their bytes, went now."""
-        place = self.target.asset_place(asset)
-        if place is None or asset.place is None:
+        there = self.expected.of(asset)
+        place = there.place
+        if not asset.owns_bytes or place is None or asset.place is None:
             return "", 0, 0
         if asset.place in self.done:
             return self.done[asset.place], 0, 0
         listed = self.archive.asset_files(asset.key)
         if asset.files_of is not None and not listed:
-            why, files, size = await self._of_run(asset, place), 0, 0
+            why, files, size = await self._of_run(asset, there, place), 0, 0
         else:
             why, files, size = await self._copied(asset.place, place, listed, optional=asset.output is not None)
         self.done[asset.place] = why
         return why, files, size
 
-    async def _of_run(self, asset: Asset, place: Location) -> str:
+    async def _of_run(self, asset: Asset, there: Asset, place: Location) -> str:
         """They came with the run, under the same path of its container, unless they were left out or it failed."""
         run, base = asset.files_of, asset.place
         assert run is not None and base is not None  # noqa: S101, PT018  # `bring` has looked
-        if self.ledger.stands_for(run) != run:
-            return f"run {run}, whose files it is, is not in the target under its own id"
-        wanted = [one.location.path for one in self.archive.artifacts(run) if one.stored and _below(one.location, base)]
-        found = {one.location.path async for page in self.target.asset_files(place) for one in page}
-        absent = [path for path in wanted if path not in found]
+        if self.ledger.stands_for(run) is None:
+            return f"run {run}, whose files it is, is not in the target"
+        paths = [one.location.path for one in self.archive.artifacts(run) if one.stored and _below(one.location, base)]
+        wanted = [relative(path, base) for path in paths]
+        found = {relative(one.location.path, place) async for page in self.target.asset_files(place) for one in page}
+        absent = [path for path in wanted if path not in found and self._stays(there, path)]
         if not wanted:
             return f"run {run} has no files there"
         return f"{counted(len(absent), 'file')} of run {run} are not in the target: {absent[0]}" if absent else ""
+
+    def _stays(self, there: Asset, path: str) -> bool:
+        """False for a file that the target has elsewhere, since it takes no such path: told with its run."""
+        whole = "/".join(part for part in (there.run_path, path) if part)
+        return fit_path(whole, self.target.asset_rule.paths) == whole
 
     async def _copied(
         self, base: Location, place: Location, listed: list[StoredFile], *, optional: bool
@@ -67,11 +77,12 @@ class AssetFiles:
         there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
         due: list[tuple[StoredFile, Location]] = []
         for file in listed:
-            at = Location(place.datastore, place.path + file.location.path.removeprefix(base.path))
+            parts = (place.path.rstrip("/"), relative(file.location.path, base))
+            at = Location(place.datastore, "/".join(filter(None, parts)))
             held = there.get(at.path)
             if held is None:
                 due.append((file, at))
-            elif (held.size_bytes, held.md5) != (file.size_bytes, file.md5):
+            elif differ((held.size_bytes, held.md5), (file.size_bytes, file.md5)):
                 return f"another file lies at {at.datastore}: {at.path}, which was left alone", 0, 0
         if not all(self.supply.source or self.archive.held(file) for file, _ in due):
             return "its bytes are not in the archive: name its --source", 0, 0

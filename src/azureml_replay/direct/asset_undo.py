@@ -1,4 +1,7 @@
-"""Takes back the assets that an archive made: archived, never deleted; what it only found there stays."""
+"""Takes back the assets that an archive made; what it only found there stays.
+
+They are archived, where a workspace knows that; an MLflow server does not, and deletes them.
+"""
 
 from __future__ import annotations
 
@@ -55,8 +58,7 @@ class AssetUndo:
         if why := self._why_not(receipt, there):
             self.left.append(f"{receipt.there}: {why}")
             return
-        answer = await self.target.put_asset(replace(there, archived=True), {})
-        self._note(receipt, answer)
+        self._note(receipt, await self.target.remove_asset(there))
         self.count += 1
 
     def _why_not(self, receipt: AssetReceipt, there: Asset) -> str:

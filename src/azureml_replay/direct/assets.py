@@ -20,13 +20,15 @@ from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptio
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Json, RunId
+from azureml_replay.planning.asset_fit import NUMBERED, RUN_ABSENT, UNLINKED, fit_container
 from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import asset_plan
+from azureml_replay.target.expected_assets import ExpectedAssets
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, with_names
+from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.assets import AssetTarget, takes_assets
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Refused, Target
@@ -36,8 +38,6 @@ AFTER_RUNS = frozenset({AssetKind.MODEL})
 """Kinds whose bytes usually are files of runs."""
 CONTRADICTS = 409
 """The status with which what is there already is kept."""
-UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
-RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
 COPIED = "the target keeps a copy of its bytes at another place"
 OTHERWISE = "the target answered with success, and keeps another content than it was sent"
 IN_THE_WAY = "the target has another one under that name and version, which was left alone"
@@ -61,6 +61,8 @@ class AssetSender:
     looks: AssetLooks = field(init=False)
     by_key: dict[AssetKey, PlannedAsset] = field(init=False)
     found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
+    containers: set[str] = field(default_factory=set)
+    """Names whose container was asked for."""
     to_archive: list[tuple[AssetLooked, Asset]] = field(default_factory=list)
     """What was made, as answered, and is archived in the source."""
 
@@ -68,7 +70,7 @@ class AssetSender:
         self.by_key = {one.key: one for one in self.planned}
         self.receipts = self.ledger.asset_receipts()
         source = self.archive.source
-        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.ledger.asset_names())
+        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.files.expected)
 
     async def look(self) -> None:
         """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
@@ -118,12 +120,28 @@ class AssetSender:
             await for_each(groups, self._send_name, min(self.width, NAMES_AT_ONCE))
 
     async def _send_name(self, versions: Sequence[AssetLooked]) -> None:
+        before: AssetKey | None = None
         for one in versions:
+            if before is not None and one.step is AssetStep.MAKE:
+                self._fail(one.asset.key, f"{before}, which comes before it, is not there yet")
+                continue
+            failed = len(self.sent.failed)
             try:
+                await self._with_container(one)
                 await self._send_one(one)
             except (ServiceError, IntegrityError) as error:
                 self._fail(one.asset.key, noted(error, str(one.asset.key)), getattr(error, "remedy", None))
+            if self.target.asset_rule.counted and len(self.sent.failed) > failed:
+                before = one.asset.key
             self.progress.done("assets sent")
+
+    async def _with_container(self, one: AssetLooked) -> None:
+        """What the versions of a name share comes before the first of them."""
+        key = one.asset.key
+        container = self.archive.asset_container(key.kind, key.name)
+        if container is not None and one.step is AssetStep.MAKE and one.there.name not in self.containers:
+            self.containers.add(one.there.name)
+            await self.target.put_container(fit_container(container, one.there.name, self.target.asset_rule))
 
     async def _send_one(self, one: AssetLooked) -> None:
         """One asset; an error is about this one only."""
@@ -192,12 +210,13 @@ class AssetSender:
         if one.update is not None:
             return await self.target.put_asset(one.update, {})
         signed = signed_asset(one.asset, self.archive.source)
-        wanted = replace(signed, run=self._run_there(one.asset), archived=False)
+        there = self.files.expected.of(signed)
+        wanted = replace(there, archived=there.archived and not self.target.asset_rule.archives)
         return await self.target.put_asset(wanted, self._names(one))
 
     def _believe(self, one: AssetLooked, answer: Asset) -> None:
         """What was answered is what is there."""
-        told = with_names(one.asset.content, self.looks.names)
+        told = self.files.expected.of(one.asset).content
         if answer.key != one.there:
             self.looks.names[one.asset.key] = answer.key
         one = replace(one, there=answer.key)
@@ -205,7 +224,8 @@ class AssetSender:
         if answer.content != told and not may_differ:
             self._refuse(one, OTHERWISE)
             return
-        waits = one.update is None and one.asset.archived and not answer.archived
+        rule = self.target.asset_rule
+        waits = one.update is None and one.asset.archived and not answer.archived and rule.archives
         state = AssetState.SENDING if waits else AssetState.SENT
         self._note(one, state, answer, detail=self._detail(one, answer))
         if waits:
@@ -213,14 +233,23 @@ class AssetSender:
 
     def _detail(self, one: AssetLooked, answer: Asset | None) -> str | None:
         """What the target does not keep of it."""
-        run = self._run_there(one.asset)
+        run, planned = self._run_there(one.asset), self.by_key[one.asset.key].there
+        told = list(planned.losses if planned and one.step is not AssetStep.ADOPT else ())
+        asked = planned.asset.key.version if planned else one.asset.key.version
+        if answer is not None and self.target.asset_rule.counted and answer.key.version != asked:
+            told = [loss for loss in told if loss != NUMBERED.format(asked)]
+            told += [NUMBERED.format(answer.key.version)] if answer.key.version != one.asset.key.version else []
+        told += [link] if (link := self._link_lost(one, answer, run)) else []
+        return "; ".join(told) or None
+
+    def _link_lost(self, one: AssetLooked, answer: Asset | None, run: RunId | None) -> str | None:
         if answer is None or one.asset.run is None:
             return answer.hidden if answer else None
         if run is None:
             return RUN_ABSENT.format(one.asset.run)
         if answer.run != run:
             return UNLINKED.format(one.asset.run)
-        return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
+        return COPIED if answer.content != self.files.expected.of(one.asset).content else None
 
     def _run_there(self, asset: Asset) -> RunId | None:
         return self.ledger.stands_for(asset.run) if asset.run else None
@@ -294,7 +323,8 @@ def asset_sender(
 ) -> AssetSender:
     """The sender of what a replay's runs refer to. Without anything chosen, or to be made there, it does nothing."""
     there = target if takes_assets(target) else None
-    planned = asset_plan(archive, ledger, selection, options, there.asset_kinds) if there else []
+    planned = asset_plan(archive, ledger, selection, options, there.asset_rule) if there else []
     into = cast("AssetTarget", target)
-    files = AssetFiles(archive, ledger, Supply(archive, source), into)
+    expected = ExpectedAssets(into, ledger, ledger.asset_names())
+    files = AssetFiles(archive, ledger, Supply(archive, source), into, expected)
     return AssetSender(archive, ledger, into, files, planned, options.on_asset_conflict, width, progress)

@@ -137,6 +137,22 @@ class Rest:
         except NotFound:
             return None
 
+    async def logged_files(self, model: str, folder: str) -> AsyncIterator[Sequence[ListedFile]]:
+        """One level of the files of a logged model, by pages."""
+        token: str | None = None
+        while True:
+            query = ask.logged_files(folder, token)
+            page, following = decode.files(await self._get(f"logged-models/{model}/artifacts/directories", query))
+            yield page
+            if not (token := _next(following, token, f"files of logged model {model}")):
+                return
+
+    def read_logged(self, model: str, path: str, start: int, stop: int | None) -> AsyncIterator[bytes]:
+        """The bytes of a file of a logged model, piece by piece; as `read`."""
+        query = urlencode({"artifact_file_path": path}, quote_via=quote)
+        url = f"{self._base}{ask.PAGES_API}/logged-models/{model}/artifacts/files?{query}"
+        return self._sender.stream(FILES, url, headers=self._headers | _range(start, stop))
+
     def read(self, run: RunId, path: str, start: int, stop: int | None) -> AsyncIterator[bytes]:
         """The bytes of a file of a run, piece by piece.
 
@@ -144,8 +160,7 @@ class Rest:
         3.1.4, knows no ranges before 3.17, and is not there where the server does not serve artifacts.
         """
         url = f"{self._base}/get-artifact?{urlencode(ask.file(run, path), quote_via=quote)}"
-        wanted = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
-        return self._sender.stream(FILES, url, headers=self._headers | wanted)
+        return self._sender.stream(FILES, url, headers=self._headers | _range(start, stop))
 
     async def put_file(self, path: str, content: BytesToSend) -> None:
         """Write a file at a path below the server's artifacts. Repeatable: it holds what was put last."""
@@ -194,6 +209,10 @@ class Rest:
     async def _post(self, call: str, body: object) -> Any:  # noqa: ANN401
         """A search: it changes nothing."""
         return (await self.send("POST", f"{ask.API}/{call}", json=body)).json()
+
+
+def _range(start: int, stop: int | None) -> dict[str, str]:
+    return {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
 
 
 def _authorization(login: Login) -> dict[str, str]:

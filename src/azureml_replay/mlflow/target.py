@@ -10,17 +10,22 @@ from azureml_replay.instants import Instant
 from azureml_replay.mlflow.appending import RowAppender
 from azureml_replay.mlflow.config import ServerConfig
 from azureml_replay.mlflow.experiments import Experiments
+from azureml_replay.mlflow.files import split
 from azureml_replay.mlflow.leases import ServerLeases
 from azureml_replay.mlflow.putting import Putting
+from azureml_replay.mlflow.registering import Registering
 from azureml_replay.mlflow.trial import ServerTrial
 from azureml_replay.mlflow.wire import ask
 from azureml_replay.mlflow.wire.decode import ListedRun
 from azureml_replay.mlflow.wire.ours import as_written
+from azureml_replay.mlflow.wire.registry import in_run
 from azureml_replay.mlflow.workspace import MlflowWorkspace
 from azureml_replay.mlflow.workspace import connect as open_server
 from azureml_replay.mlflow.writing import Writing
 from azureml_replay.model import Experiment, Location, Points, Run, RunId
 from azureml_replay.sending.sender import Sender
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey
+from azureml_replay.workspace.asset_rule import MLFLOW_ASSETS, AssetRule, asset_folder
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import MLFLOW, TargetProfile
 from azureml_replay.workspace.put_files import PutFile
@@ -44,6 +49,7 @@ class MlflowTarget(MlflowWorkspace):
         self._appending, self._putting = RowAppender(rest), Putting(rest)
         self._writing = Writing(rest, self._written, self._putting.note)
         self._leases = ServerLeases(rest, self._writing)
+        self._registering = Registering(rest, self._registry)
 
     @property
     def profile(self) -> TargetProfile:
@@ -182,6 +188,44 @@ class MlflowTarget(MlflowWorkspace):
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:  # noqa: ARG002
         """None: ends show at once."""
         return []
+
+    @property
+    def asset_rule(self) -> AssetRule:
+        """What every server keeps of models; their bytes are files of runs."""
+        return replace(MLFLOW_ASSETS, files=self._served)
+
+    def asset_there(self, asset: Asset, runs: Mapping[RunId, RunId]) -> Asset:
+        """Its bytes among the files of its run: where they are there already, or in a folder of its own."""
+        if asset.files_of is not None:
+            run = runs.get(asset.files_of, asset.files_of)
+            return in_run(asset, run, asset.run_path or "")
+        if asset.run is None or not asset.owns_bytes:
+            return replace(asset, place=None)
+        return in_run(asset, runs.get(asset.run, asset.run), asset_folder(asset))
+
+    async def put_container(self, container: AssetContainer) -> bool:
+        """Make a registered model, where there is none of that name. Repeatable."""
+        return await self._registering.put_container(container)
+
+    async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
+        """Make a version, or bring one up to date, as `names` has none for it. NOT repeatable."""
+        if not names:
+            return await self._registering.update(asset)
+        return await self._registering.put(asset, names.get(asset.key, asset.key), check)
+
+    async def remove_asset(self, asset: Asset) -> Asset | None:
+        """Delete a version, and its name with the last one where replay made that. Repeatable."""
+        await self._registering.remove(asset)
+        return None
+
+    async def put_asset_file(self, place: Location, file: PutFile) -> None:
+        """Write one file among those of a run. Repeatable."""
+        run, path = split(place)
+        outcome = (await self._putting.put(run, [replace(file, path=path)]))[path]
+        if isinstance(outcome, Refused):
+            raise outcome.error(f"file {path}: ")
+        if outcome is not None:
+            raise outcome
 
     async def try_out(self) -> Tried:
         """One throw-away run."""

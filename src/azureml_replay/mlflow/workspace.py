@@ -12,9 +12,11 @@ from azureml_replay.errors import Forbidden, NotFound, Rejected, Unavailable, Us
 from azureml_replay.mlflow.config import LOGIN_HELP, ServerConfig
 from azureml_replay.mlflow.files import ServerFiles, location_of
 from azureml_replay.mlflow.histories import MetricHistories
+from azureml_replay.mlflow.registry import Registry, model_of
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import decode
 from azureml_replay.mlflow.wire.decode import ListedRun
+from azureml_replay.mlflow.wire.registry import MODELS_STORE
 from azureml_replay.mlflow.words import MLFLOW_WORDS
 from azureml_replay.model import (
     LOGGED_MODELS,
@@ -36,6 +38,8 @@ from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import Sender, Transport
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.workers import map_bounded
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset_rule import MLFLOW_ASSETS
 from azureml_replay.workspace.source import Shelf
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
@@ -104,6 +108,7 @@ class MlflowWorkspace:
         self._rest = Rest(sender, config)
         self._files = ServerFiles(self._rest)
         self._histories = MetricHistories(self._rest)
+        self._registry = Registry(self._rest)
         self._names: dict[str, str] = {}
         """Id -> name of each experiment; by ids alone runs name theirs."""
         self._known: OrderedDict[RunId, ListedRun] = OrderedDict()
@@ -227,12 +232,43 @@ class MlflowWorkspace:
         etag: str | None = None,  # noqa: ARG002 - servers list none
     ) -> AsyncIterator[bytes]:
         """The bytes of a file, piece by piece."""
+        if location.datastore == MODELS_STORE:
+            return self._rest.read_logged(*model_of(location), start, stop)
         return self._files.read(location, start, stop)
 
     async def code(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
         """Raises NotFound: a server keeps no code but as files of runs."""
         raise NotFound(f"an MLflow server keeps no code: {reference.key}")
         yield "", b""  # what makes this a generator
+
+    asset_kinds = MLFLOW_ASSETS.kinds
+
+    def asset_uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:  # noqa: ARG002 - the seam's
+        """None: a version names its run, no run a version."""
+        return ()
+
+    async def asset_containers(self, kind: AssetKind) -> AsyncIterator[Sequence[AssetContainer]]:  # noqa: ARG002
+        """All registered models, by pages."""
+        async for page in self._registry.containers():
+            yield page
+
+    async def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:  # noqa: ARG002
+        """All versions of a name, by pages."""
+        async for page in self._registry.versions(name):
+            yield page
+
+    async def asset(self, key: AssetKey) -> Asset | None:
+        """One version; None where there is none."""
+        return await self._registry.find(key)
+
+    async def asset_files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
+        """The files at a place: of a run, or of a logged model."""
+        if place.datastore == MODELS_STORE:
+            async for page in self._registry.logged_files(model_of(place)[0]):
+                yield page
+            return
+        async for page in self._files.below(place):
+            yield page
 
     async def _models(self, found: ListedRun) -> Mapping[str, Json]:
         """The documents of a run's logged models; none where it has none, or they are gone."""

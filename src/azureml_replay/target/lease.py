@@ -40,7 +40,7 @@ CHECKED = frozenset({"append_points", "append_settled", "make_run", "put_job", "
 OF_TARGET = (
     "put_experiment put_runs update_runs hide_runs remove_tags put_files attach_file remove_files finish_runs end_runs"
 )
-OF_ASSETS = "put_asset_file"
+OF_ASSETS = "put_asset_file put_container remove_asset"
 OF_SUBMITTER = "register stage unstage delete_job"
 HELD = frozenset(f"{OF_TARGET} {OF_ASSETS} {OF_SUBMITTER}".split())
 """The other writes."""

@@ -12,13 +12,15 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.model import Finding, Json, Omission, RunId
+from azureml_replay.planning.asset_fit import tells_link
 from azureml_replay.planning.assets import digest_of_asset
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import led_to
+from azureml_replay.target.expected_assets import ExpectedAssets, differ
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, with_names
+from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.assets import AssetTarget
 
 AT_ONCE = 8
@@ -88,12 +90,17 @@ class AssetProof:
     ledger: TargetLedger
     target: AssetTarget
     progress: Progress
-    names: Mapping[AssetKey, AssetKey] = field(init=False)
+    expected: ExpectedAssets = field(init=False)
     there: dict[AssetKey, Asset] = field(default_factory=dict)
     """In the target, by their keys in the source."""
 
     def __post_init__(self) -> None:
-        self.names = self.ledger.asset_names()
+        self.expected = ExpectedAssets(self.target, self.ledger, self.ledger.asset_names())
+
+    @property
+    def _counted(self) -> bool:
+        """True where the latest is the highest number: a plan says where that is another one."""
+        return self.target.asset_rule.counted
 
     async def look(self, selection: Selection, width: int) -> None:
         """Compare, and keep what was found with each asset's receipt. Repeatable."""
@@ -120,14 +127,15 @@ class AssetProof:
         if found is None:
             return [Finding(NOBODY, str(receipt.key), "absent", str(receipt.there), "")]
         self.there[receipt.key] = found
-        findings = list(self._contents(asset, found, receipt))
+        expected = self.expected.of(asset)
+        findings = list(self._contents(expected, found, receipt))
         if receipt.state is not AssetState.ADOPTED:
-            findings += self._fields(asset, found, receipt)
+            findings += self._fields(expected, found, receipt)
         return findings + await self._files(asset, found)
 
     def _contents(self, asset: Asset, found: Asset, receipt: AssetReceipt) -> Iterator[Finding]:
         """What never changes of it. A service may keep a copy of a model's bytes at another place, as it answered."""
-        wanted = with_names(asset.content, self.names)
+        wanted = asset.content
         copied = found.key.kind is AssetKind.MODEL and receipt.answered == digest_of(found.content)
         if found.content != wanted and not copied and not found.hidden:
             mine, theirs = _items(wanted), _items(found.content)
@@ -145,9 +153,8 @@ class AssetProof:
                 continue
             edited = receipt.answered is not None and theirs != receipt.fields.get(name)
             yield _finding(asset.key, name, Fate.EDITED.value if edited else "differs", mine, theirs)
-        run = self.ledger.stands_for(asset.run) if asset.run else None
-        if run != found.run and receipt.detail is None:
-            yield _finding(asset.key, "run", "differs", run, found.run)
+        if asset.run != found.run and not tells_link(receipt.detail):
+            yield _finding(asset.key, "run", "differs", asset.run, found.run)
 
     async def _files(self, asset: Asset, found: Asset) -> list[Finding]:
         """Its files by size and checksum, where they came with it or with a run."""
@@ -163,7 +170,7 @@ class AssetProof:
         return [
             _finding(asset.key, f"file {path}", "differs" if path in there else "absent", told, there.get(path))
             for path, told in sorted(wanted.items())
-            if told != there.get(path)
+            if path not in there or differ(told, there[path])
         ]
 
     def _wanted(self, asset: Asset) -> dict[str, tuple[int, bytes | None]]:
@@ -177,7 +184,7 @@ class AssetProof:
         names: dict[tuple[AssetKind, str], list[Asset]] = {}
         for receipt in chosen:
             asset = self.archive.asset(receipt.key)
-            if asset and receipt.state is AssetState.SENT and receipt.key in self.there:
+            if asset and receipt.state is AssetState.SENT and receipt.key in self.there and not self._counted:
                 names.setdefault((receipt.key.kind, receipt.key.name), []).append(asset)
         for versions in names.values():
             dated = [one for one in versions if one.created and self.there[one.key].created]
