@@ -30,6 +30,8 @@ class Rest:
         """Nothing is asked yet."""
         self.place = config.ref
         self._sender, self._base = sender, address_of(config.ref)
+        self.writes = 0
+        """Requests that change something, files left out."""
         workspace = workspace_of(config.ref)
         self._headers = _authorization(config.login) | ({ask.WORKSPACE_HEADER: workspace} if workspace else {})
 
@@ -192,6 +194,7 @@ class Rest:
         check: Check | None = None,
     ) -> Answer:
         """Send a request to a path of the server's."""
+        self.writes += method != "GET" and not path.endswith("/search")
         asked = f"?{urlencode(query, quote_via=quote)}" if query else ""
         return await self._sender.send(
             SERVER,

@@ -74,6 +74,9 @@ class MlflowTarget(MlflowWorkspace):
         async for page in super().runs(experiment):
             yield [self._as_written(run) for run in page]
 
+    def _as_told(self, found: ListedRun) -> ListedRun:
+        return replace(found, run=self._as_written(found.run))
+
     def _is_ours(self, experiment: Experiment) -> bool:
         return experiment.name.startswith(self._prefix)
 
@@ -96,7 +99,7 @@ class MlflowTarget(MlflowWorkspace):
                 pass
             self._listed = True
         async for page in super()._search(runs):
-            yield [replace(one, run=self._as_written(one.run)) for one in page]
+            yield [self._as_told(one) for one in page]
 
     def _forget(self, run: RunId) -> None:
         self._known.pop(run, None)
@@ -147,6 +150,13 @@ class MlflowTarget(MlflowWorkspace):
     ) -> Mapping[int, Refused] | None:
         """The same: a server answers once the rows are there."""
         return await self.append_points(run, batch, check=check)
+
+    async def append_with_values(
+        self, run: Run, batch: Sequence[Points], *, check: Check = unchecked
+    ) -> Mapping[int, Refused]:
+        """Append rows with the run's tags and parameters. Raises Uncertain, Rejected."""
+        self._forget(run.id)
+        return await self._appending.append(run.id, batch, check, run)
 
     async def settle(self, experiment: str, run: RunId) -> None:  # noqa: ARG002
         """Nothing is on its way. What is asked from now on is asked anew."""

@@ -52,6 +52,9 @@ TRACES_KEPT = 10_000
 RUNS_KNOWN = 512
 """Runs whose last values are remembered, between their details and the question for their series."""
 
+LISTED_KEPT = 1_000
+"""Runs whose list is their details, too: 10 to 20 KB each."""
+
 logger = logging.getLogger("azureml_replay")
 
 
@@ -112,6 +115,9 @@ class MlflowWorkspace:
         self._names: dict[str, str] = {}
         """Id -> name of each experiment; by ids alone runs name theirs."""
         self._known: OrderedDict[RunId, ListedRun] = OrderedDict()
+        self._kept_details: dict[RunId, ListedRun] | None = {}
+        """Runs of a list whose details nobody has asked for; None where there are too many. Nobody reads it once
+        anything was written."""
 
     @classmethod
     async def opened(cls, config: ServerConfig, sender: Sender) -> Self:
@@ -154,6 +160,7 @@ class MlflowWorkspace:
         """All runs of an experiment, deleted ones too, by pages."""
         self._names.setdefault(experiment.id, experiment.name)
         async for page in self._rest.runs([experiment.id], self._names):
+            self._keep(page)
             yield [one.run for one in page]
 
     async def run(self, run: RunId) -> Run | None:
@@ -173,7 +180,11 @@ class MlflowWorkspace:
 
     async def details(self, runs: Sequence[RunId]) -> Mapping[RunId, RunDetails]:
         """The runs as they are listed; a run that is gone is left out."""
-        found = [one async for page in self._search(runs) for one in page]
+        listed = self._kept_details if self._rest.writes == 0 else None
+        kept = [self._as_told(one) for run in runs if (one := (listed or {}).pop(run, None)) is not None]
+        known = {one.run.id for one in kept}
+        left = [run for run in runs if run not in known]
+        found = [*kept, *[one async for page in self._search(left) for one in page]]
         for one in found:
             self._remember(one)
         self._histories.expect(found)
@@ -295,6 +306,16 @@ class MlflowWorkspace:
         for start in range(0, len(ids) if sought else 0, EXPERIMENTS_PER_SEARCH):
             async for page in self._rest.runs(ids[start : start + EXPERIMENTS_PER_SEARCH], self._names, only=sought):
                 yield page
+
+    def _as_told(self, found: ListedRun) -> ListedRun:
+        return found
+
+    def _keep(self, page: Sequence[ListedRun]) -> None:
+        """What is listed says all that `details` would ask for again; of many runs that is too much for memory."""
+        if self._kept_details is not None:
+            self._kept_details |= {one.run.id: one for one in page}
+            if len(self._kept_details) > LISTED_KEPT:
+                self._kept_details = None
 
     def _remember(self, found: ListedRun) -> None:
         self._known[found.run.id] = found

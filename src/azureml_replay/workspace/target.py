@@ -161,3 +161,16 @@ class Target(Source, Protocol):
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:
         """Wait until runs show the status that they were given; those that still do not. Writes nothing."""
         ...
+
+
+class TakesValuesWithRows(Protocol):
+    """A target that takes the values of a run and its rows together; see `TargetProfile.values_with_rows`."""
+
+    async def append_with_values(
+        self, run: Run, batch: Sequence[Points], *, check: Check = unchecked
+    ) -> Mapping[int, Refused]:
+        """As `append_settled`, with the tags and parameters of the run by the same request; see `values_with_rows`.
+
+        Raises Rejected where either was refused: whose fault it was is not told.
+        """
+        ...
