@@ -104,18 +104,17 @@ class PointSender:
     def _due(self, step: Step) -> DueRows:
         return Due(self.archive, self.ledger).rows(step, self.ledger.receipts(step.source), self.intents.ahead)
 
-    async def send(self, step: Step, *, ask: bool, values: Values) -> int:
+    async def send(self, step: Step, *, ask: bool, values: Values | None = None) -> int:
         """Everything the target lacks; the number of rows sent. Raises SeriesRefused for rows that it refuses.
 
-        `values` go with the first rows; ValuesRefused is raised where both together are refused.
-
-        `ask` where the run was there before this call: another archive of the source, or a copy of this one, may have
-        sent rows that no receipt here tells of.
+        `values` go with the first rows; ValuesRefused is raised where both together are refused. `ask` where the run
+        was there before this call: another archive of the source, or a copy of this one, may have sent rows that no
+        receipt here tells of.
         """
         if not step.series:
             return 0
         rows = self._due(step)
-        standing, sending = rows.sent, _Sending(self, step, rows.payloads, values)
+        standing, sending = rows.sent, _Sending(self, step, rows.payloads, values or Values())
         sending.settle(standing.moved)
         if standing.left:
             self.ledger.forget(step.source, map(ChunkItem, standing.left))

@@ -49,8 +49,7 @@ class _Fitting:
         made = rule.refused_in_names.sub("_", name)
         if made == name and len(name) <= rule.longest_name:
             return name
-        made = f"{made.lstrip('_') or 'model'}"[: rule.longest_name - DIGITS - 1]
-        made = f"{made}_{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:DIGITS]}"
+        made = _cut(made.lstrip("_") or "model", name, rule.longest_name)
         self.losses.append(RENAMED.format(made))
         return made
 
@@ -72,11 +71,13 @@ class _Fitting:
         made: dict[str, str | None] = {}
         for key, value in pairs.items():
             there = fit_name(key, self.rule.names, reserved=_NAMESPACES if kind == "tag" else ())
+            if self.rule.tag_key is not None and len(there) > self.rule.tag_key:
+                there = _cut(there, key, self.rule.tag_key)
             if there != key:
                 self.losses.append(TAG_NAME.format(key, there))
             text = self.text(f"{kind} {key}", value or "")
             if text is not None:
-                made[there[: self.rule.tag_key]] = text
+                made[there] = text
         return made
 
     def stage(self) -> str | None:
@@ -91,6 +92,12 @@ class _Fitting:
             self.losses.append(ALIASES.format(", ".join(self.asset.aliases)))
             return ()
         return self.asset.aliases
+
+
+def _cut(made: str, name: str, most: int) -> str:
+    """A name that ends with the beginning of the digest of the one that it stands for, and meets no other."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:DIGITS]
+    return f"{made[: most - DIGITS - 1]}_{digest}"
 
 
 def fit_asset(asset: Asset, rule: AssetRule, version: str | None = None) -> FittedAsset:
