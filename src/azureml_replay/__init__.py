@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from azureml_replay.archive.checking import Checked, check
     from azureml_replay.archive.merging.merge import Merged, merge
     from azureml_replay.connection import connect, examine
-    from azureml_replay.diagnosis.doctor import doctor
     from azureml_replay.direct.options import Replayed, ReplayOptions
     from azureml_replay.direct.replay import replay
     from azureml_replay.errors import IntegrityError, LeaseTaken, ReplayError, ServiceError, UserError
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from azureml_replay.state import status
     from azureml_replay.synthetic.options import SyntheticReplayOptions
     from azureml_replay.synthetic.replay import SyntheticReplayed, replay_synthetic
+    from azureml_replay.target.diagnosis.doctor import doctor
     from azureml_replay.undoing import undo
     from azureml_replay.verbs import Migrated, MigrateOptions, migrate, verify
     from azureml_replay.verification.verdict import Verdict
@@ -74,12 +74,12 @@ _HOMES = {
     "archive.checking": ("Checked", "check"),
     "archive.merging.merge": ("Merged", "merge"),
     "connection": ("connect", "examine"),
-    "diagnosis.doctor": ("doctor",),
+    "target.diagnosis.doctor": ("doctor",),
     "direct.options": ("ReplayOptions", "Replayed"),
     "direct.replay": ("replay",),
     "errors": ("IntegrityError", "LeaseTaken", "ReplayError", "ServiceError", "UserError"),
-    "exports.export": ("export",),
     "extraction.extract": ("ExtractOptions", "Extracted", "extract"),
+    "formats.tables.export": ("export",),
     "planning.files": ("FileChoice",),
     "planning.plan": ("plan",),
     "report_page.write": ("report",),

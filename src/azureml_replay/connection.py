@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -14,6 +15,7 @@ from azureml_replay.azure.config import KEYS, WorkspaceConfig, config_of_documen
 from azureml_replay.disk.workspace_file import document_of, is_file_name
 from azureml_replay.mlflow import links as mlflow_links
 from azureml_replay.mlflow.config import (
+    Login,
     ServerConfig,
     config_of_server,
     names_server,
@@ -25,6 +27,7 @@ from azureml_replay.mlflow.place import KIND as MLFLOW
 if TYPE_CHECKING:
     from azureml_replay.model import RunId
     from azureml_replay.sending.cap import Cap
+    from azureml_replay.workspace.asset import AssetKey
     from azureml_replay.workspace.examined import Subject
     from azureml_replay.workspace.opened import OpenedWorkspace
     from azureml_replay.workspace.place import Place
@@ -53,6 +56,11 @@ def config_of(place: Place, origin: str) -> Config:
     return config_of_server(place) if place.kind == MLFLOW else WorkspaceConfig(place, origin=origin)
 
 
+def without_secrets(config: Config) -> Config:
+    """The same without a login's values: whoever opens it elsewhere finds his own there."""
+    return replace(config, login=Login()) if isinstance(config, ServerConfig) else config
+
+
 def page_of_run(place: Place, studio: str | None, run: RunId) -> str | None:
     """Where people look at a run of a workspace; None where that is not known. `studio` as the archive keeps it."""
     if place.kind == MLFLOW:
@@ -65,6 +73,13 @@ def page_of_workspace(place: Place, studio: str | None) -> str | None:
     if place.kind == MLFLOW:
         return mlflow_links.server_url(place)
     return azure_links.workspace_url(studio, place) if studio else None
+
+
+def page_of_asset(place: Place, studio: str | None, key: AssetKey) -> str | None:
+    """The same of an asset; None where no such page is known."""
+    if place.kind == MLFLOW or not studio:
+        return None
+    return azure_links.asset_url(studio, place, key)
 
 
 def name_of_pages(place: Place) -> str:

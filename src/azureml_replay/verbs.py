@@ -10,6 +10,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.crew.driver import Crew
 from azureml_replay.direct.foreseen import foreseen
 from azureml_replay.direct.options import Replayed, ReplayOptions
 from azureml_replay.direct.replay import replay
@@ -30,8 +31,9 @@ from azureml_replay.verification.accepting import accept as accept_changes
 from azureml_replay.verification.accepting import forget_accepted
 from azureml_replay.verification.assets import AssetProof
 from azureml_replay.verification.proof import Proof
+from azureml_replay.verification.seen import DirectUnits
 from azureml_replay.verification.verdict import Verdict, verdict
-from azureml_replay.verification.verify import DirectUnits, verify_runs
+from azureml_replay.verification.verify import verify_runs
 from azureml_replay.workspace.assets import takes_assets
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.place import Place
@@ -73,13 +75,22 @@ async def migrate(
     width: int = 32,
     progress: Progress = SILENT,
     told: Told = lambda _: None,
+    crew: Crew | None = None,
 ) -> Migrated:
     """Bring what `selection` names from `source` to `target`, and prove it. Repeatable, as its parts are.
 
-    Raises as they do; `take_over` as for `replay`.
+    Raises as they do; `take_over` as for `replay`. `crew`: workers among whom the runs are divided.
     """
     refuse_same(source.ref, target.ref)
-    extracted = await extract(source, archive, selection, options=options.extract, width=width, progress=progress)
+    extracted = await extract(
+        source,
+        archive,
+        selection,
+        options=options.extract,
+        width=width,
+        progress=progress,
+        by=crew.bring if crew else None,
+    )
     progress.finished()
     told(extracted)
     replayed = await replay(
@@ -92,10 +103,13 @@ async def migrate(
         width=width,
         progress=progress,
         told=told,
+        by=crew.send if crew else None,
     )
     progress.finished()
     told(replayed)
-    found = await verify(archive, target, selection, source=source, deep=options.deep, width=width, progress=progress)
+    found = await verify(
+        archive, target, selection, source=source, deep=options.deep, width=width, progress=progress, crew=crew
+    )
     return Migrated(extracted=extracted, replayed=replayed, verdict=found)
 
 
@@ -135,6 +149,7 @@ async def verify(
     forget: bool = False,
     width: int = 32,
     progress: Progress = SILENT,
+    crew: Crew | None = None,
 ) -> Verdict:
     """Compare everything that is planned and chosen with what the target holds. Writes to the archive only.
 
@@ -144,7 +159,8 @@ async def verify(
     Where nothing told a checksum those that the archive holds are read, or else the source's: then it needs `source`.
     `accept` names who accepts what this look finds to be changes that somebody made in the target since it was seen as
     it was sent (tags, description, name, hidden; nothing else): they are no findings any more, until they change again.
-    `forget` takes back first what was accepted of the chosen units.
+    `forget` takes back first what was accepted of the chosen units. `crew`: workers among whom the runs are divided;
+    jobs are looked at by this process.
 
     The verdict tells of everything chosen, whenever it was compared. Raises Unavailable, Rejected, IntegrityError;
     UserError also where nothing of this archive is in the target.
@@ -164,7 +180,8 @@ async def verify(
     put = frozenset(job for root in submitted for job in jobs_put(ledger, root))
     direct = DirectUnits(selection, without=submitted - twice, jobs=put)
     if direct.any(archive):
-        await verify_runs(proof, target, direct, source=source, width=width, progress=progress)
+        by = crew.look if crew else None
+        await verify_runs(proof, target, direct, source=source, width=width, progress=progress, by=by)
     await verify_jobs(proof, target, jobs, source=source, width=width, progress=progress)
     if takes_assets(target):
         await AssetProof(archive, ledger, target, progress).look(selection, width)

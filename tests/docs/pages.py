@@ -93,13 +93,15 @@ _ON_THE_DESK = {
     "old SDK": "`azureml-core` logged",
     "mlflow": "`mlflow.json`",
     "into mlflow": "`server.json`",
+    "tables": "`config/mltables.yaml`",
 }
 
 
 def desk(page: Path) -> frozenset[str]:
     """Of that what is made before the page is followed: `archive` (history/, extracted), `migrated` (also replayed).
 
-    And what the source holds, where it is not the small history: `prompt flow`, `old SDK`; or another source, `mlflow`.
+    And what the source holds, where it is not the small history: `prompt flow`, `old SDK`, `tables`; or another source,
+    `mlflow`.
     """
     said = needs(page)
     return frozenset(word for word, sign in _ON_THE_DESK.items() if sign in said)

@@ -39,7 +39,7 @@ from docs.pages import (
     redrawn,
     typed,
 )
-from e2e import old_sdk
+from e2e import old_sdk, test_mltables
 from e2e.mlflow_history import logged
 from environment import point_at
 from mlflow_servers import MlflowServer
@@ -84,6 +84,12 @@ def special_source(page: Path, sandbox: Sandbox, folder: Path) -> WorkspaceFile 
     if "prompt flow" in desk(page):
         source = sandbox.add_workspace()
         sample(sandbox.folder, source.workspace_name, Wanted(runs=0), hostile=True)
+        return source
+    if "tables" in desk(page):
+        source = sandbox.add_workspace()
+        with pytest.MonkeyPatch.context() as patch:
+            point_at(sandbox, patch)
+            test_mltables.fill(source, folder)
         return source
     if "old SDK" in desk(page):
         try:
@@ -138,6 +144,9 @@ def test_whoever_follows_a_page_gets_what_it_says(
         shutil.copy(source.path, tmp_path / place)
     for place in ("target.json", "other.json", "config/target_config.json"):
         shutil.copy(sandbox.add_workspace().path, tmp_path / place)
+    if "tables" in desk(page):
+        into = WorkspaceFile.read(tmp_path / "target.json")
+        test_mltables.selection(tmp_path / "config", source, into, "numbers", "local")
     if "mlflow" in desk(page):
         server: MlflowServer = request.getfixturevalue("mlflow_source")
         logged(server, f"followed {name(page)}")
@@ -280,7 +289,10 @@ def test_pages_speak_to_their_readers() -> None:
     assert {page: NOTES.findall(text) for page, text in seen.items() if NOTES.search(text)} == {}
 
 
-OURS = re.compile(r"^\s*(\$ )?(azureml-replay|azureml-sandbox|python -m (extractor|replayer))\b.*$", re.MULTILINE)
+OURS = re.compile(
+    r"^\s*(\$ )?(azureml-replay|azureml-sandbox|python -m (extractor|replayer|mltable_yaml_migrator))\b.*$",
+    re.MULTILINE,
+)
 
 
 def _with_answer(block: Block) -> str:

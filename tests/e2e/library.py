@@ -15,9 +15,9 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import WorkspaceConfig, workspace_config
 from azureml_replay.azure.examined import examined as subject
 from azureml_replay.azure.workspace import connect
-from azureml_replay.diagnosis.doctor import Diagnosis, diagnosed
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
+from azureml_replay.target.diagnosis.doctor import Diagnosis, diagnosed
 from azureml_replay.verbs import Migrated, MigrateOptions, migrate
 from azureml_sandbox.server.sandbox import WorkspaceFile
 

@@ -125,6 +125,8 @@ def test_killed_at_any_request_nothing_is_lost_or_there_twice(
 ) -> None:
     """Before and after the delivery of each (or each seventh) request for an asset of the target; then run again."""
     small(plane)
+    said = {"description": "churn", "tags": {"team": "a"}}
+    plane.document("arm", "PUT", "/models/own", API, {"properties": said})
     wanted, died, at = listed(plane), True, 1
     while died:
         target, died = sandbox.add_workspace(), False
@@ -135,14 +137,23 @@ def test_killed_at_any_request_nothing_is_lost_or_there_twice(
                 asyncio.run(run(cut=cut))
             except PowerCut:
                 died = True
-        done, again = asyncio.run(run()), asyncio.run(run())
+        done = asyncio.run(run())
+        before = written(sandbox, target)
+        again = asyncio.run(run())
 
         there = Plane(target, token())
         assert (done.verdict.findings, done.verdict.assets_equal, done.replayed.assets.failed) == (0, 6, ()), at
         assert listed(there) == wanted, at
-        assert again.replayed.assets == AssetsSent(), at
+        assert said.items() <= there.arm("/models/own")["properties"].items(), at
+        assert (again.replayed.assets, written(sandbox, target)) == (AssetsSent(), before), at
         at += every
-    assert at > 12, "it would prove nothing"
+    assert at > 14, "it would prove nothing"
+
+
+def written(sandbox: Sandbox, workspace: WorkspaceFile) -> int:
+    """Writes into a workspace, of any kind."""
+    here = [one for one in sandbox.requests()["routes"] if one["workspace"] == workspace.workspace_name]
+    return sum(one["count"] for one in here if one["effect"] == "write")
 
 
 def token() -> str:

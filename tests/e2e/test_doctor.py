@@ -11,18 +11,20 @@ import sys
 from pathlib import Path
 
 import pytest
+from azure.identity import EnvironmentCredential
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import resource_id
-from azureml_replay.diagnosis.doctor import Diagnosis
-from azureml_replay.diagnosis.limits import FACTOR, SERIES_PER_REQUEST
-from azureml_replay.diagnosis.sheet import PROBES, Outcome, ProbeRow
 from azureml_replay.errors import Exit, UserError
+from azureml_replay.target.diagnosis.doctor import Diagnosis
+from azureml_replay.target.diagnosis.limits import FACTOR, SERIES_PER_REQUEST
+from azureml_replay.target.diagnosis.sheet import PROBES, Outcome, ProbeRow
 from azureml_replay.target.probe import EXPERIMENT, Probe
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import configured, examined, migrated
 from e2e.witness import look
+from sandbox.plane import Plane
 
 ML = "Microsoft.MachineLearningServices/workspaces"
 BLOBS = "Microsoft.Storage/storageAccounts/blobServices"
@@ -77,6 +79,16 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
         ("history-runs-not-listed", "made runs", Outcome.OK, "a run that a client makes is listed"),
         ("no-batchrundata", "bulk details", Outcome.WARNING, "batchrundata is not spoken"),
         ("no-shared-keys", "storage keys", Outcome.OK, "workspaceartifactstore: opened by this login"),
+        ("drop-job-names", "model links", Outcome.WARNING, "loses the run that it is sent with"),
+        ("replicate-models", "moved models", Outcome.WARNING, "copied to a place of the service's"),
+        ("hide-component-graphs", "component graphs", Outcome.WARNING, "does not show the graph"),
+        ("overwrite-assets", "asset conflicts", Outcome.WARNING, "component: what was there is overwritten"),
+        ("few-asset-tags", "asset tags", Outcome.WARNING, "100 tags of 1,000 characters are refused"),
+        ("drop-archived-stages", "asset stages", Outcome.WARNING, "sent together, stage is lost"),
+        ("text-model-versions", "text versions", Outcome.OK, "MLflow shows a model's version that is no number"),
+        ("no-model-aliases", "model aliases", Outcome.WARNING, "knows no aliases"),
+        ("repeat-outputs", "output data", Outcome.WARNING, "makes another version"),
+        ("fixed-run-outputs", "run outputs", Outcome.WARNING, "takes no other outputs"),
     ],
 )
 def test_a_service_that_behaves_otherwise_is_told_as_such(
@@ -90,6 +102,40 @@ def test_a_service_that_behaves_otherwise_is_told_as_such(
 
     assert [row for row in rows(found, probe) if row.outcome is outcome and said in row.seen]
     assert found.exit is (Exit.USER if outcome is Outcome.MISSING else Exit.OK)
+
+
+def test_what_assets_keep_is_seen_and_archived(calm: Sandbox, azure_env: dict[str, str]) -> None:
+    """The other way of each; what was made is archived, and made anew the second time. A role that lacks is said."""
+    target = calm.add_workspace()
+    plane = Plane(target, EnvironmentCredential().get_token("https://management.azure.com/.default").token)
+
+    first, second = (asyncio.run(examined(None, target)) for _ in range(2))
+    calm.set_faults(denied=[{"action": f"{ML}/models/versions/write"}])
+    denied = asyncio.run(examined(None, target))
+
+    for found in (first, second):
+        assert {row.probe: row.seen for row in found.rows if row.probe in OF_ASSETS} == OF_ASSETS
+    for kind in ("models", "environments", "components", "data"):
+        shown = [one["name"] for one in plane.arm(f"/{kind}")["value"] if one["name"].startswith(EXPERIMENT)]
+        assert [plane.arm(f"/{kind}/{name}/versions")["value"] for name in shown] == [[]] * len(shown), kind
+    (row,) = rows(denied, "model places")
+    assert (row.outcome, "AzureML Data Scientist" in row.todo) == (Outcome.WARNING, True)
+    assert denied.exit is Exit.OK
+
+
+OF_ASSETS = {
+    "model places": "a model may lie among the files of a run",
+    "model links": "a model keeps the run that it is sent with",
+    "moved models": "an MLflow model stays where it was sent to lie",
+    "component graphs": "a pipeline component is answered with its graph",
+    "asset conflicts": "model, data, environment, component: refused",
+    "asset tags": "100 tags of 1,000 characters are kept",
+    "asset stages": "a model that is archived keeps its stage",
+    "text versions": "MLflow shows no model's version that is no number",
+    "model aliases": "MLflow's registry knows aliases; they are not carried",
+    "output data": "a second making is refused",
+    "run outputs": "a run that has ended takes other outputs",
+}
 
 
 def test_metrics_that_only_mlflow_names_are_told(

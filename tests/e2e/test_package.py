@@ -92,6 +92,7 @@ def test_the_wheel_holds_both_packages_their_types_and_the_seeds_modules(wheel: 
     assert {
         "extractor/extract_jobs.py",
         "replayer/build_pipeline.py",
+        "mltable_yaml_migrator/import_yaml.py",
         "azureml_sandbox/storage/azurite/package.json",
     } <= names
     assert not [name for name in names if name.startswith(("tests/", "docs/", "benchmarks/"))]
@@ -114,7 +115,7 @@ def test_installed_alone_it_works_from_any_folder(
     assert {f"azureml_replay.formats.browsing.stores:{one}Store" for one in ("Tracking", "Registry")} <= set(known)
     versions = run(commands / "azureml-replay", "--version", cwd=tmp_path).stdout
     assert re.match(r"azureml-replay \d+\.\d+\.\d+, archive format \d+\nPython 3", versions)
-    for module in ("extractor.extract_jobs", "replayer.build_pipeline"):
+    for module in ("extractor.extract_jobs", "replayer.build_pipeline", "mltable_yaml_migrator.export_yaml"):
         assert "Usage:" in run(commands / "python", "-m", module, "--help", cwd=tmp_path).stdout
     for line, extra in ((("azureml-sandbox", "demo"), "sandbox"), (("azureml-replay", "browse", "x"), "mlflow")):
         lacking = subprocess.run(

@@ -17,7 +17,7 @@ from azureml_replay.verbs import Migrated, MigrateOptions
 from azureml_replay.workspace.profile import CREATED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import configured, migrated
-from e2e.tampering import change, fill, in_pairs
+from e2e.tampering import change, fill, in_pairs, in_run
 from e2e.witness import look, ml_client
 
 WORDS = "client is not permitted to update status for run. Status for this run is system managed"
@@ -188,3 +188,10 @@ def test_a_run_that_may_not_be_made_is_left_out(source: WorkspaceFile, calm: San
         ("root", "run", f"the target refused it: {WORDS}"),
         ("child", "run", "its parent root was refused"),
     }
+
+    calm.set_faults()
+    edited = in_run(lambda run: {"tags": run["tags"] | {"since": "edited"}}, "root")
+    change(calm, source, edited)
+    later = asyncio.run(migrated(source, target, tmp_path / "archive"))
+    assert (later.replayed.runs, later.verdict.findings, later.verdict.equal, later.verdict.exit) == (2, 0, 2, 0)
+    assert omissions(tmp_path / "archive", target) == set()

@@ -19,8 +19,8 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.workspace import connect
 from azureml_replay.cli.undo import lines
-from azureml_replay.diagnosis.sheet import Outcome
 from azureml_replay.sending.transport import open_transport
+from azureml_replay.target.diagnosis.sheet import Outcome
 from azureml_replay.target.undone import Undone
 from azureml_replay.undoing import undo
 from azureml_sandbox.fill.sample_runs import empty_run, finished

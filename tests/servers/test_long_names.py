@@ -55,7 +55,7 @@ async def expect_a_long_model(server: MlflowServer, folder: Path) -> None:
         assert isinstance(made, str)
         there = target.asset_there(fitted.asset, {RunId("r"): RunId(made)})
 
-        assert await target.put_container(fit_container(container, cut, MLFLOW_ASSETS))
+        assert await target.put_container(fit_container(container, cut, MLFLOW_ASSETS)[0])
         answer = await target.put_asset(replace(there, run=RunId(made)), {asset.key: fitted.asset.key})
         found = await target.asset(answer.key)
 

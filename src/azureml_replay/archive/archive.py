@@ -26,6 +26,7 @@ from azureml_replay.archive.imports import Imports
 from azureml_replay.archive.listing import Listing
 from azureml_replay.archive.lock import Lock, is_held
 from azureml_replay.archive.merging.folding import Folds
+from azureml_replay.archive.merging.parts import Parting
 from azureml_replay.archive.objects import BELOW
 from azureml_replay.archive.older_digests import RENEWED_BY, OlderDigests
 from azureml_replay.archive.overview import Overview
@@ -59,6 +60,7 @@ class Archive(
     OlderDigests,
     Timeline,
     Folds,
+    Parting,
 ):
     """The base classes are its parts: what was listed, what runs hold, their bytes, reading. `ledger`: for a target."""
 

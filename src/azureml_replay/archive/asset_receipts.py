@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from azureml_replay import redact
+from azureml_replay.archive.asset_records import told_by
 from azureml_replay.archive.database import now
 from azureml_replay.archive.of_target import OfTarget
 from azureml_replay.archive.records import dumps, loads
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, Json, RunId
-from azureml_replay.workspace.asset import AssetKey, AssetKind
+from azureml_replay.planning.references import AssetFate
+from azureml_replay.workspace.asset import AssetKey, AssetKind, AssetUse
 
 
 class AssetState(Enum):
@@ -32,6 +34,16 @@ class AssetState(Enum):
     """Made by this archive, and archived by `undo`."""
 
 
+FATES = {
+    AssetState.SENDING: AssetFate.CREATE,
+    AssetState.SENT: AssetFate.THERE,
+    AssetState.ADOPTED: AssetFate.ADOPT,
+    AssetState.LEFT: AssetFate.CONFLICT,
+    AssetState.REFUSED: AssetFate.OMITTED,
+}
+"""What a plan says of them; of what was taken back nothing."""
+FateOfAsset: TypeAlias = "tuple[AssetFate | None, AssetKey | None, str | None]"
+"""What became of an asset, its name in the target where it is there, and what is told of it."""
 THERE = frozenset({AssetState.SENT, AssetState.ADOPTED})
 """States of what the target holds."""
 
@@ -63,12 +75,38 @@ class AssetReceipts(OfTarget):
 
     def asset_receipts(self) -> dict[AssetKey, AssetReceipt]:
         """Asset of the source -> what became of it."""
+        return self._asset_receipts("version <> ''")
+
+    def name_receipts(self) -> dict[AssetKey, AssetReceipt]:
+        """Name of assets, with an empty version -> what became of that which its versions share."""
+        return self._asset_receipts("version = ''")
+
+    def _asset_receipts(self, which: str) -> dict[AssetKey, AssetReceipt]:
         rows = self._all(
-            "select kind, name, version, state, there_name, there_version, planned, answered, fields, detail, "
-            "looked, found from asset_receipt where target = ? order by kind, name, version",
+            "select kind, name, version, state, there_name, there_version, planned, answered, fields, detail, "  # noqa: S608  # our own words
+            f"looked, found from asset_receipt where target = ? and {which} order by kind, name, version",
             (self._number,),
         )
         return {one.key: one for one in map(_receipt, rows)}
+
+    @property
+    def has_assets(self) -> bool:
+        """True once anything became of an asset in this target."""
+        return self._one("select 1 from asset_receipt where target = ? limit 1", (self._number,)) is not None
+
+    def fates_of_references(self, runs: Sequence[RunId]) -> Iterator[tuple[RunId, AssetUse, FateOfAsset]]:
+        """What these runs and their jobs name, each with what became of it here, by run and place."""
+        rows = self._among(
+            "select whose, place, text, a.kind, a.name, a.version, outside, state, there_name, there_version, detail "
+            "from asset_ref a left join asset_receipt r on r.kind = a.kind and r.name = a.name "
+            "and r.version = a.version and r.target = coalesce(?2, -1) where owner = 'run' and whose in",
+            runs,
+            "order by 1, 2",
+            (self._number,),
+        )
+        for run, place, text, kind, name, version, outside, *told in rows:
+            key, where = told_by(kind, name, version, outside)
+            yield RunId(run), AssetUse(place, text, key, where), _fate(key, *told)
 
     def put_asset_receipt(self, receipt: AssetReceipt) -> None:
         """Write what became of an asset, in place of what was known; on the disk when this returns. Repeatable."""
@@ -86,6 +124,16 @@ class AssetReceipts(OfTarget):
         """Source -> target of the assets that have another name there."""
         found = {key: one.there for key, one in self.asset_receipts().items() if one.state in THERE}
         return {key: there for key, there in found.items() if key != there}
+
+
+def _fate(
+    key: AssetKey | None, state: str | None, name: str | None, version: str | None, detail: str | None
+) -> FateOfAsset:
+    if key is None or state is None:
+        return None, None, None
+    told = AssetState(state)
+    there = AssetKey(key.kind, name or key.name, version or key.version) if told in THERE else None
+    return FATES.get(told), there, detail
 
 
 def _seen(receipt: AssetReceipt) -> tuple[int | None, str | None]:

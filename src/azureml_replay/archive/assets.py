@@ -22,6 +22,7 @@ from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import loads, optional, pack, stored_of, stored_row, unpack
 from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.place import Place
 
 _COLUMNS = "kind, name, version, redacted, unknown, record"
 _FILE = "datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type"
@@ -52,6 +53,18 @@ class AssetContents(Documents):
         with self._transaction():
             row = (told.scope, kinds, str(now()))
             self._execute("insert or replace into asset_extraction (id, scope, kinds, at) values (1, ?, ?, ?)", row)
+
+    def put_asset_naming(self, workspace: Place, like: str) -> None:
+        """Keep how runs of a workspace name an asset, by a name of one that need not be there. Repeatable."""
+        if self.asset_naming(workspace) == like:
+            return
+        with self._transaction():
+            self._execute("insert or replace into asset_naming (place, text) values (?, ?)", (workspace.key, like))
+
+    def asset_naming(self, workspace: Place) -> str | None:
+        """A name of an asset as runs of a workspace have it; None where nobody asked the workspace."""
+        row = self._one("select text from asset_naming where place = ?", (workspace.key,))
+        return row and str(row[0])
 
     def put_uses(self, run: RunId, uses: Sequence[AssetUse]) -> None:
         """Replace what a run names. Repeatable."""
@@ -156,6 +169,19 @@ class AssetContents(Documents):
             and whose in (select id from run where selected) order by 1
         """
         return [RunId(run) for (run,) in self._all(sql, _cells(key))]
+
+    def asset_users(self, most: int) -> dict[AssetKey, tuple[int, tuple[RunId, ...]]]:
+        """Asset -> how many selected runs name it, and at most so many of them, by id."""
+        found: dict[AssetKey, tuple[int, tuple[RunId, ...]]] = {}
+        rows = self._all(
+            "select distinct kind, name, version, whose from asset_ref where owner = 'run' and kind is not null "
+            "and whose in (select id from run where selected) order by 1, 2, 3, 4"
+        )
+        for *cells, whose in rows:
+            key = _key(*cells)
+            count, some = found.get(key, (0, ()))
+            found[key] = count + 1, (*some, RunId(whose)) if count < most else some
+        return found
 
     def named_assets(self, *, all_runs: bool = False) -> list[AssetKey]:
         """The assets of the workspace that selected runs, or assets, name, each once."""

@@ -128,7 +128,7 @@ class Database:
 
     def _among(self, sql: str, keys: Sequence[str], more: str = "", values: Sequence[Any] = ()) -> list[Any]:
         """The rows of many keys at once: `sql` ends in `in`. Nothing is asked where there is no key."""
-        those = f"{sql} (select value from json_each(?)) {more}"  # noqa: S608
+        those = f"{sql} (select value from json_each(?1)) {more}"  # noqa: S608
         return self._all(those, (spaced(keys), *values)) if keys else []
 
     def _pages(self, sql: str, values: Sequence[Any], after: Sequence[Any], size: int = PAGE) -> Iterator[Any]:

@@ -59,12 +59,15 @@ def of_generation(generation: int) -> bytes:
     return _of(generation=generation)
 
 
-def of_whole(run: Run, *, generation: int, own_files: Sequence[str], files: int, choice: Json = None) -> bytes:
+def of_whole(
+    run: Run, *, generation: int, own_files: Sequence[str], files: int, choice: Json = None, references: Json = None
+) -> bytes:
     """The digest of everything that is sent of a run; the extraction's generation stands for its points and files.
 
-    `choice` says which of its files were to go, where not all were.
+    `choice` says which of its files were to go, where not all were; `references` what became of assets that it names.
     """
-    some = {"choice": choice} if choice else {}
+    told = {"choice": choice, "references": references}
+    some = {name: value for name, value in told.items() if value}
     digests: dict[str, Json] = {"run": of_run(run).hex(), "ending": of_ending(run).hex()}
     return _of(**digests, generation=generation, own_files=list(own_files), files=files, **some)
 
@@ -72,6 +75,11 @@ def of_whole(run: Run, *, generation: int, own_files: Sequence[str], files: int,
 def of_kept(digest: bytes) -> bytes:
     """The digest of a run that kept a value of the target: unlike any run's own, so that later calls look again."""
     return _of(kept=digest.hex())
+
+
+def of_left_below(digest: bytes, above: Sequence[int]) -> bytes:
+    """The digest of a run that is left out with one above it, whose `above` is the generations of those above."""
+    return _of(left=digest.hex(), above=list(above))
 
 
 def of_lender(lender: RunId) -> bytes:

@@ -13,11 +13,13 @@ from azureml_replay.archive.reading import BEFORE_ALL, EXTRACTED, HISTORY_LEFT_O
 from azureml_replay.archive.receipts import Receipt
 from azureml_replay.archive.records import details_of, job_of, unpack
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.azure.wire.naming import named_in
 from azureml_replay.azure.wire.outputs import outputs_of
 from azureml_replay.model import FileTotals, Job, Omission, RunDetails, RunId, SeriesKey
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.history import NOTHING_REFUSED, History, Refusals, named_outputs
 from azureml_replay.planning.ids import named
+from azureml_replay.planning.references import Became
 from azureml_replay.workspace.place import Place
 
 BYTES_TOGETHER = 1_000_000
@@ -98,6 +100,7 @@ class Histories(Codes, AssetContents, Reading):
         alone = ledger.created_alone(list(borrowers)) if ledger else frozenset()
         carried = ledger.carried(runs) if ledger else {}
         refused = ledger.refused(runs) if ledger else {}
+        became = self._became(runs, ledger) if ledger else {}
         routes = ledger.routes([*runs, *(row.unit for row in rows)]) if ledger else {}
         for row, one, job, reference in zip(rows, details, jobs, references, strict=True):
             yield History(
@@ -114,8 +117,19 @@ class Histories(Codes, AssetContents, Reading):
                 stands_alone=row.id in alone,
                 carried=carried.get(row.id),
                 refused=self._refusals(row.id, refused[row.id]) if row.id in refused else NOTHING_REFUSED,
+                references=became.get(row.id, ()),
                 route=routes.get(row.id, routes.get(row.unit)),
             )
+
+    def _became(self, runs: Sequence[RunId], ledger: TargetLedger) -> Mapping[str, Sequence[Became]]:
+        """Run -> the assets that it names; none where nothing of any asset ever went into the target."""
+        if not ledger.has_assets:
+            return {}
+        like, found = self.asset_naming(ledger.target), dict[str, list[Became]]()
+        for run, use, (fate, there, why) in ledger.fates_of_references(runs):
+            text = named_in(use.text, there, like) if there and like else None
+            found.setdefault(run, []).append(Became(use=use, fate=fate, there=there, text=text, why=why))
+        return found
 
     def _refusals(self, run: RunId, receipts: Sequence[Receipt]) -> Refusals:
         """Those of the run as it was extracted last: anything else is tried again."""

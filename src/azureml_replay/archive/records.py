@@ -202,7 +202,7 @@ def details_of(run: str, record: Mapping[str, Any]) -> RunDetails:
         input_datasets=fields["input_datasets"],
         output_datasets=fields["output_datasets"],
         hidden=record["hidden"],
-        lender=_lender(run, record),
+        lender=lender_of(run, record),
         error=fields["error"],
         error_origin=fields.get("error_origin"),
         created=moment(record["created"]),
@@ -238,7 +238,8 @@ def _ties(record: Mapping[str, Any]) -> older_records.Ties:
     return Acting(tuple(values), tuple(properties)), code, tuple(Reference(*one) for one in record["references"])
 
 
-def _lender(run: str, record: Mapping[str, Any]) -> RunId | None:
+def lender_of(run: str, record: Mapping[str, Any]) -> RunId | None:
+    """The run whose files and points one shows, as its record says; None where it has its own."""
     return record["lender"] if "lender" in record else older_records.lender_in(record["container"], run)
 
 

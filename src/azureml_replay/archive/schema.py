@@ -355,6 +355,10 @@ MIGRATIONS = (
       primary key (target, kind, name, version)
     ) without rowid;
     """,
+    """
+    -- a name of an asset as the runs of a workspace have it, of which only those of name and version change
+    create table asset_naming (place text primary key, text text not null) without rowid;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

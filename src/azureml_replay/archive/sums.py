@@ -161,6 +161,7 @@ TABLES = (
         "run, number, name, namespace, columns{}, ux_type, schema_id, rows, differing, digest",
     ),
     SummedTable("imported", "file, digest, files, at", owner=str(NOTES)),
+    SummedTable("asset_naming", "place, text", whose="@place", owner=str(NOTES)),
     SummedTable("studio", "place, address", whose="@place", owner=str(NOTES)),
     SummedTable("examination", "place, side, at, rows{}", whose="@place", owner=str(NOTES)),
     SummedTable("session", "command, began, ended, outcome, parts{}, traffic{}", whose="@began", owner=str(NOTES)),

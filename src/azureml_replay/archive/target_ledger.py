@@ -77,7 +77,7 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
         sql = "select 1 from receipt where target = ? and item <> ? limit 1"
         if self._one(sql, (self._number, RunItem.FAILED.value)) is not None:
             return True
-        return self._one("select 1 from asset_receipt where target = ? limit 1", (self._number,)) is not None
+        return self.has_assets
 
     def bind(self, pairs: Mapping[RunId, RunId]) -> None:
         """Note which target run stands for which source run; on the disk when this returns. Repeatable."""

@@ -10,14 +10,17 @@ from azureml_replay.azure.config import WorkspaceConfig
 from azureml_replay.azure.place import resource_id
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.wire import decode
+from azureml_replay.azure.wire.naming import located
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES
+from azureml_replay.azure.wire.trial_assets import trial_assets
 from azureml_replay.azure.workspace import AzureWorkspace, logger, sender
 from azureml_replay.errors import Remedy
-from azureml_replay.model import Experiment, RunId, StoredFile
+from azureml_replay.model import AssetReference, Experiment, RunId, StoredFile
 from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import Sender
 from azureml_replay.sending.transport import way_to
-from azureml_replay.workspace.examined import JobSeen, StoreSeen
+from azureml_replay.workspace.asset import Asset, AssetKey
+from azureml_replay.workspace.examined import JobSeen, StoreSeen, TrialAssets
 
 WIDTH = 8
 """Requests in flight at most: an examination shall be no load."""
@@ -60,6 +63,22 @@ class ExaminedWorkspace(AzureWorkspace):
     def stored_of_all(self) -> AsyncIterator[Sequence[StoredFile]]:
         """The files of runs in the artifact store, by pages."""
         return self._storage.listed(ARTIFACT_STORE, f"{RUN_FILES}/")
+
+    def trial_assets(self, run: RunId, *, other: bool = False) -> TrialAssets:
+        """What to make beside a throw-away run."""
+        return trial_assets(run, self._assets.scope, other=other)
+
+    def reference(self, asset: Asset) -> AssetReference:
+        """How a run names an asset."""
+        return AssetReference(located(asset.key, self._assets.scope), "UriFile")
+
+    async def mlflow_shows(self, model: AssetKey) -> bool:
+        """False where MLflow's registry has no such version."""
+        return await self._tracking.shows_version(model.name, model.version)
+
+    async def takes_alias(self, model: AssetKey, alias: str) -> bool:
+        """Give a version an alias, and take it away again."""
+        return await self._tracking.takes_alias(model.name, model.version, alias)
 
     async def opened_by(self, datastore: str) -> str:
         """The credential that opens the container."""

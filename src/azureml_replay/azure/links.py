@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from azureml_replay.azure.place import names_of
 from azureml_replay.model import RunId
+from azureml_replay.workspace.asset import AssetKey, AssetKind
 from azureml_replay.workspace.place import Place
 
 
@@ -20,6 +21,22 @@ def run_url(address: str, workspace: Place, run: RunId) -> str:
 def workspace_url(address: str, workspace: Place) -> str:
     """The URL of the workspace's own page; `address` as above."""
     return f"{address}/?wsid={_wsid(workspace)}"
+
+
+def asset_url(address: str, workspace: Place, key: AssetKey) -> str | None:
+    """The URL of an asset's page, as public programs print it; None for kinds of which none was seen."""
+    page = _PAGES.get(key.kind)
+    if page is None:
+        return None
+    path = page.format(name=quote(key.name, safe=""), version=quote(key.version, safe=""))
+    return f"{address}/{path}?wsid={_wsid(workspace)}"
+
+
+_PAGES = {
+    AssetKind.DATA: "data/{name}/{version}/details",
+    AssetKind.ENVIRONMENT: "environments/{name}/version/{version}",
+    AssetKind.MODEL: "model/{name}:{version}/details",
+}
 
 
 def _wsid(workspace: Place) -> str:

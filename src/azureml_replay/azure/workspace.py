@@ -354,6 +354,14 @@ class AzureWorkspace:
         """All names of a kind, by pages."""
         return self._assets.containers(kind)
 
+    async def asset_container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """What all versions of a name share; None where there is no such name."""
+        return await self._assets.container(kind, name)
+
+    async def put_asset_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring what the versions of a name share up to date; as answered."""
+        return await self._assets.put_container(container)
+
     def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
         """All versions of a name, by pages."""
         return self._assets.versions(kind, name)
@@ -382,6 +390,15 @@ class AzureWorkspace:
         """Make an asset of another workspace; as answered."""
         return await self._assets.put(asset, names, check)
 
+    @property
+    def asset_naming(self) -> str:
+        """How runs of the workspace name an asset."""
+        return self._assets.naming
+
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's."""
         await self._assets.put_file(place, file)
+
+    async def remove_asset_file(self, place: Location) -> None:
+        """Remove one file."""
+        await self._storage.remove(place)

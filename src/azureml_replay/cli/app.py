@@ -16,7 +16,7 @@ from azureml_replay.cli import export as take_out
 from azureml_replay.cli import next_step, results, synthetic, undo
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import status as stating
-from azureml_replay.cli.asset_options import asset_flags
+from azureml_replay.cli.asset_options import sent_asset_flags
 from azureml_replay.cli.doctor import doctor
 from azureml_replay.cli.fitting import Given, given_options, refuse_other_mode, refuse_without
 from azureml_replay.cli.help import SETTINGS, HelpedCommand, HelpedGroup, help_
@@ -128,7 +128,7 @@ def extract(
 @takes(
     shape=synthetic.shape_flags,
     given=given_options,
-    assets=asset_flags,
+    assets=sent_asset_flags,
     selection=selection_flags,
     terminal=terminal_flags,
     line=typed,

@@ -36,6 +36,7 @@ def sent_assets(sent: AssetsSent) -> Iterator[Branch]:
     """The lines of `replay` about assets; none where nothing became of any."""
     counts = ((sent.made, "made"), (sent.updated, "brought up to date"), (sent.adopted, "there already, and equal"))
     told = [f"{count:,} {what}" for count, what in counts if count]
+    told += [f"{counted(sent.names, 'name')} described or archived"] if sent.names else []
     told += [f"{counted(sent.files, 'file')}, {amount('bytes', sent.bytes)}"] if sent.files else []
     if told:
         yield Branch(f"assets: {', '.join(told)}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from azureml_replay.cli.typed import commas, values_of
+from azureml_replay.cli.asset_names import names_in, read_name
+from azureml_replay.cli.typed import commas, size_of, values_of
 
 if TYPE_CHECKING:
     from azureml_replay.planning.assets import AssetChoice
@@ -29,6 +32,21 @@ class AssetConflictOption(StrEnum):
     NEXT = "next"
 
 
+class AssetDataOption(StrEnum):
+    """The values of `--asset-data`, by the library's names."""
+
+    NONE = "none"
+    WORKSPACE = "workspace"
+    ALL = "all"
+
+
+class OutputsOption(StrEnum):
+    """The values of `--outputs`, by the library's names."""
+
+    CARRY = "carry"
+    REFERENCE = "reference"
+
+
 ASSET_TYPES = ("code", "environment", "component", "data", "model")
 AssetsFlag: TypeAlias = Annotated[
     AssetsOption,
@@ -40,8 +58,39 @@ AssetsFlag: TypeAlias = Annotated[
 AssetTypesFlag: TypeAlias = Annotated[
     list[str] | None, typer.Option("--asset-types", metavar="T", help=f"Only such assets: {', '.join(ASSET_TYPES)}.")
 ]
-
-
+AssetOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--asset",
+        metavar="NAME[:VERSION]",
+        help="Such assets, whether or not a run leads to them, and of others only what they name.",
+    ),
+]
+AssetListOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--asset-list",
+        metavar="FILE",
+        help="Those of a file: NAME or NAME:VERSION a line, or YAML with mltables: name, versions.",
+    ),
+]
+AssetDataFlag: TypeAlias = Annotated[
+    AssetDataOption,
+    typer.Option(
+        "--asset-data",
+        help="Carry the bytes of registered data: none, of what lies in the workspace's blob store, or of all.",
+    ),
+]
+MaxAssetSizeOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--max-asset-size", metavar="N", help="Leave the files of larger assets behind. N is in bytes, or 500MB, 2GB."
+    ),
+]
+OutputsFlag: TypeAlias = Annotated[
+    OutputsOption,
+    typer.Option("--outputs", help="Carry the bytes of jobs' named outputs, or make a reference to where they lay."),
+]
 AssetConflictFlag: TypeAlias = Annotated[
     AssetConflictOption,
     typer.Option(
@@ -51,14 +100,46 @@ AssetConflictFlag: TypeAlias = Annotated[
 ]
 
 
-def asset_flags(*, assets: AssetsFlag = AssetsOption.REFERENCED, asset_types: AssetTypesFlag = None) -> AssetChoice:
+def asset_flags(
+    *,
+    assets: AssetsFlag = AssetsOption.REFERENCED,
+    asset_types: AssetTypesFlag = None,
+    asset: AssetOption = None,
+    asset_list: AssetListOption = None,
+    asset_data: AssetDataFlag = AssetDataOption.NONE,
+) -> AssetChoice:
     """The choice of assets."""
-    from azureml_replay.planning.assets import AssetChoice, AssetScope
+    from azureml_replay.planning.assets import AssetChoice, AssetData, AssetScope
     from azureml_replay.workspace.asset import AssetKind
 
     named = values_of("--asset-types", commas(asset_types), _asset_type)
-    kinds = frozenset(map(AssetKind, named)) if named else frozenset(AssetKind)
-    return AssetChoice(scope=AssetScope(assets.value), kinds=kinds)
+    names = [read_name("--asset", one) for one in values_of("--asset", commas(asset), str)]
+    names += names_in(asset_list) if asset_list is not None else []
+    return AssetChoice(
+        scope=AssetScope.NAMED if names else AssetScope(assets.value),
+        kinds=frozenset(map(AssetKind, named)) if named else frozenset(AssetKind),
+        names=tuple(dict.fromkeys(names)),
+        data=AssetData(asset_data.value),
+    )
+
+
+def sent_asset_flags(
+    *,
+    assets: AssetsFlag = AssetsOption.REFERENCED,
+    asset_types: AssetTypesFlag = None,
+    asset: AssetOption = None,
+    asset_list: AssetListOption = None,
+    asset_data: AssetDataFlag = AssetDataOption.NONE,
+    max_asset_size: MaxAssetSizeOption = None,
+    outputs: OutputsFlag = OutputsOption.CARRY,
+) -> AssetChoice:
+    """The choice of assets, and of which of them the bytes go into a target."""
+    from azureml_replay.planning.assets import OutputBytes
+
+    chosen = asset_flags(
+        assets=assets, asset_types=asset_types, asset=asset, asset_list=asset_list, asset_data=asset_data
+    )
+    return replace(chosen, most_bytes=size_of("--max-asset-size", max_asset_size), outputs=OutputBytes(outputs.value))
 
 
 def _asset_type(text: str) -> str:

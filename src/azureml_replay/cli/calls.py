@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import azureml_replay as library
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import results
+from azureml_replay.cli.hiring import hired
 from azureml_replay.cli.recording import recorded
 from azureml_replay.cli.speed import Speed
 from azureml_replay.connection import Config, config_of, connect
@@ -61,14 +62,20 @@ async def extract(
     """The workspace first: where it cannot be reached, no archive is begun."""
     with terminal.progress() as progress:
         async with connected(source, speed, progress, side="source") as origin:
-            with (
-                Archive.create(folder, source.ref, redact=redact, objects=objects) as archive,
-                recorded(archive, "extract", source=origin) as watch,
-            ):
-                done = await library.extract(
-                    origin, archive, selection, options=options, width=speed.width, progress=progress
-                )
-                return watch.did("extract", done)
+            with Archive.create(folder, source.ref, redact=redact, objects=objects) as archive:
+                async with hired(archive, speed, progress, source=(source, origin), download=options.download) as hand:
+                    with recorded(archive, "extract", **hand.ends) as watch:
+                        done = await library.extract(
+                            origin,
+                            archive,
+                            selection,
+                            options=options,
+                            width=speed.width,
+                            progress=progress,
+                            by=hand.crew.bring if hand.crew else None,
+                        )
+                        hand.tell_limits(progress, speed)
+                        return watch.did("extract", done)
 
 
 def plan(
@@ -101,19 +108,23 @@ async def replay(
     with Archive.open(folder) as archive, terminal.progress() as progress:
         needed = options.files.artifacts
         async with both_ends(archive, source, target, speed, progress, needed=needed) as (origin, writing):
-            with recorded(archive, "replay", source=origin, target=writing) as watch:
-                done = await library.replay(
-                    archive,
-                    origin,
-                    writing,
-                    selection,
-                    options=options,
-                    take_over=take_over,
-                    width=speed.width,
-                    progress=progress,
-                    told=lambda planned: say_all(progress, terminal, [results.going(planned)]),
-                )
-                return watch.did("replay", done)
+            origins, there = (_origin(archive, source), origin), (target, writing)
+            async with hired(archive, speed, progress, source=origins, target=there, take_over=take_over) as hand:
+                with recorded(archive, "replay", **hand.ends) as watch:
+                    done = await library.replay(
+                        archive,
+                        origin,
+                        hand.target,
+                        selection,
+                        options=options,
+                        take_over=take_over,
+                        width=speed.width,
+                        progress=progress,
+                        told=lambda planned: say_all(progress, terminal, [results.going(planned)]),
+                        by=hand.crew.send if hand.crew else None,
+                    )
+                    hand.tell_limits(progress, speed)
+                    return watch.did("replay", done)
 
 
 async def submit(
@@ -167,20 +178,24 @@ async def verify(
             connected(target, speed, progress, cap=cap) as compared,
             reading(archive, source, speed, progress, needed=deep, cap=cap) as origin,
         ):
-            with recorded(archive, "verify", source=origin, target=compared) as watch:
-                verdict = await library.verify(
-                    archive,
-                    compared,
-                    selection,
-                    source=origin,
-                    deep=deep,
-                    files=files,
-                    accept=accept,
-                    forget=forget,
-                    width=speed.width,
-                    progress=progress,
-                )
-                return watch.did("verify", verdict)
+            origins, there = (_origin(archive, source), origin), (target, compared)
+            async with hired(archive, speed, progress, source=origins, target=there) as hand:
+                with recorded(archive, "verify", **hand.ends) as watch:
+                    verdict = await library.verify(
+                        archive,
+                        compared,
+                        selection,
+                        source=origin,
+                        deep=deep,
+                        files=files,
+                        accept=accept,
+                        forget=forget,
+                        width=speed.width,
+                        progress=progress,
+                        crew=hand.crew,
+                    )
+                    hand.tell_limits(progress, speed)
+                    return watch.did("verify", verdict)
 
 
 def proven(folder: Path, target: Config, selection: Selection) -> Verdict:
@@ -221,7 +236,19 @@ async def migrate(
         reading = await stack.enter_async_context(connected(source, speed, progress, side="source", cap=cap))
         writing = await stack.enter_async_context(connected(target, speed, progress, cap=cap))
         archive = stack.enter_context(Archive.create(folder, source.ref, redact=redact, objects=objects))
-        watch = stack.enter_context(recorded(archive, "migrate", source=reading, target=writing))
+        origin, there = (source, reading), (target, writing)
+        hand = await stack.enter_async_context(
+            hired(
+                archive,
+                speed,
+                progress,
+                source=origin,
+                target=there,
+                take_over=take_over,
+                download=options.extract.download,
+            )
+        )
+        watch = stack.enter_context(recorded(archive, "migrate", **hand.ends))
 
         def told(done: Extracted | PlanSummary | Replayed) -> None:
             following = {library.Extracted: "2 of 4: replay", library.Replayed: "3 of 4: verify"}.get(type(done))
@@ -235,7 +262,7 @@ async def migrate(
         progress.say("1 of 4: extract")
         done = await library.migrate(
             reading,
-            writing,
+            hand.target,
             archive,
             selection,
             options=options,
@@ -243,7 +270,9 @@ async def migrate(
             width=speed.width,
             progress=progress,
             told=told,
+            crew=hand.crew,
         )
+        hand.tell_limits(progress, speed)
         watch.did("verify", done.verdict)
         return done
 

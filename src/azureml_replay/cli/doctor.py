@@ -23,7 +23,7 @@ from azureml_replay.terminal.text import Line
 
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
-    from azureml_replay.diagnosis.doctor import Diagnosis
+    from azureml_replay.target.diagnosis.doctor import Diagnosis
     from azureml_replay.workspace.examined import Subject
 
 
@@ -62,7 +62,7 @@ def _next(found: Diagnosis, line: Typed) -> str | next_step.NextSteps:
 
 
 async def _examined(source: Config | None, target: Config | None, folder: Path | None, terminal: Terminal) -> Diagnosis:
-    from azureml_replay.diagnosis.doctor import diagnosed
+    from azureml_replay.target.diagnosis.doctor import diagnosed
 
     with terminal.progress() as progress:
         async with AsyncExitStack() as stack:
@@ -92,7 +92,7 @@ async def _subject(config: Config | None, progress: Progress) -> AsyncIterator[S
 
 def _verdict(found: Diagnosis) -> str:
     """How many checks there were, and what they came to."""
-    from azureml_replay.diagnosis.sheet import Outcome
+    from azureml_replay.target.diagnosis.sheet import Outcome
 
     counts = found.counts
     said = [f"{counts[Outcome.OK]} ok", f"{counts[Outcome.MISSING]} not ok"]

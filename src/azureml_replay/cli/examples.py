@@ -16,26 +16,36 @@ OTHER = "Options"
 GROUPS: Mapping[str, frozenset[str]] = {
     title: frozenset(names.split())
     for title, names in {
-        "Places": "--source --target --archive --objects --output --report --input --port",
+        "Places": (
+            "--source --target --archive --objects --output --report --input --port --out-dir --source-dir "
+            "--subscription --resource-group --workspace --tenant --source-subscription --source-resource-group "
+            "--source-workspace --source-tenant --target-prefix"
+        ),
         "Selection": (
             "--include --include-file --limit --experiment --status --type --tag --created-after --created-before "
-            "--user --depth --include-active --strict-names --failed"
+            "--user --depth --include-active --strict-names --failed --selection"
         ),
         "What is carried": (
             "--metrics --code --redact --check-all --ids --on-conflict --prefer --keep-run-type --write-route"
         ),
         "Files": (
             "--artifacts --no-artifacts --files --max-file-size --artifact-budget --attach --deep --read-data "
-            "--copy-artifacts --source-container"
+            "--copy-artifacts --source-container --skip-data-copy --data-overwrite"
         ),
-        "Assets": "--assets --asset-types --on-asset-conflict",
+        "Assets": (
+            "--assets --asset-types --asset --asset-list --asset-data --max-asset-size --outputs --on-asset-conflict "
+            "--on-exists --on-scope-mismatch"
+        ),
         "Jobs": (
             "--mode --compute --environment --edges --no-wait --resubmit --expand-automl-trials "
             "--replay-automl-max-trials --replay-automl-top-metric --replay-automl-trial-sampling --seed "
             "--debug-hierarchy --price-per-hour"
         ),
         "Findings": "--accept --forget-accepted --differ --combined",
-        "How it works": "--dry-run --parallel --cap-mbps --take-over --yes --delete --confirm --open",
+        "How it works": (
+            "--dry-run --parallel --workers --engine --ray-address --copy-concurrency --cap-mbps --take-over "
+            "--yes --delete --confirm --open"
+        ),
         "Output": (
             "--format --csv --shards --max-size --json --quiet --verbose --debug --log-file --version "
             "--install-completion --show-completion --help"
@@ -47,7 +57,10 @@ GROUPS: Mapping[str, frozenset[str]] = {
 VERBOSE: Mapping[str, str] = {
     "doctor": "Show every check, those that are ok too.",
     **dict.fromkeys(
-        ("assets", "browse", "status", "check", "map_", "plan", "report", "export", "merge"),
+        (
+            *("assets", "browse", "status", "check", "map_", "plan", "report", "export", "merge"),
+            *("export_yaml", "import_yaml"),
+        ),
         "Show warnings as they come, in the log file too; of single runs this command has nothing more to tell.",
     ),
 }

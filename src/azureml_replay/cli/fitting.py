@@ -15,7 +15,8 @@ Given: TypeAlias = Mapping[str, str]
 """Options of the command line -> their values; "" for one that takes none."""
 
 ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"}) | {
-    *("--assets", "--asset-types", "--on-asset-conflict"),
+    *("--assets", "--asset-types", "--asset", "--asset-list", "--asset-data", "--max-asset-size", "--outputs"),
+    *("--on-asset-conflict", "--workers", "--engine", "--ray-address"),
 }
 TRIALS = frozenset(
     {
@@ -30,6 +31,8 @@ ONLY_JOBS = TRIALS | {
     *("--debug-hierarchy", "--price-per-hour"),
 }
 CHOICE_OF_FILES = frozenset({"--files", "--max-file-size", "--artifact-budget", "--attach"})
+
+OF_ASSETS = frozenset({"--asset-types", "--asset-data", "--max-asset-size", "--outputs", "--on-asset-conflict"})
 
 
 def given_options(*, context: typer.Context) -> Given:
@@ -53,6 +56,8 @@ def typed_parameters(context: typer.Context) -> Iterator[tuple[Any, Any]]:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return ""
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
     return str(value.value if isinstance(value, Enum) else value)
 
 
@@ -60,14 +65,19 @@ def refuse_idle(given: Given) -> None:
     """Raise UserError for an option that the others leave without effect, in whatever command."""
     refuse_without(given, {"--strict-names"}, "--include", "--include-file")
     refuse_together(given, CHOICE_OF_FILES, "--no-artifacts")
+    refuse_together(given, {"--asset", "--asset-list"}, "--assets")
+    refuse_without(given, {"--engine"}, "--workers")
+    if given.get("--engine") != "ray":
+        refuse_without({**given, "--engine": ""}, {"--ray-address"}, "--engine ray")
     if given.get("--assets") == "none":
-        refuse_together(given, {"--asset-types", "--on-asset-conflict"}, "--assets")
+        refuse_together(given, OF_ASSETS, "--assets")
+    refuse_together(given, {"--outputs"}, "--no-artifacts")
     refuse_together(given, {"--csv"}, "--json")
     refuse_together(given, {"--max-size"}, "--shards")
     refuse_together(given, {"--verbose"}, "--quiet")
 
 
-INPUTS = ("--source", "--target", "--include-file", "--input")
+INPUTS = ("--source", "--target", "--include-file", "--asset-list", "--input", "--selection")
 OUTPUTS = ("--output", "--report", "--combined", "--differ", "--log-file")
 
 

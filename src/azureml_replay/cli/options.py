@@ -18,10 +18,8 @@ import typer
 from azureml_replay.cli.asset_options import (
     AssetConflictFlag,
     AssetConflictOption,
-    AssetsFlag,
-    AssetsOption,
-    AssetTypesFlag,
     asset_flags,
+    sent_asset_flags,
 )
 from azureml_replay.cli.examples import VERBOSE
 from azureml_replay.cli.fitting import given_options, refuse_idle, refuse_replaced_input
@@ -36,6 +34,7 @@ from azureml_replay.workspace.profile import WriteRoute
 if TYPE_CHECKING:
     from azureml_replay.direct.options import ReplayOptions
     from azureml_replay.extraction.extract import ExtractOptions
+    from azureml_replay.planning.assets import AssetChoice
     from azureml_replay.planning.files import FileChoice
 
 Item = TypeVar("Item")
@@ -231,8 +230,10 @@ def terminal_flags(
     return speaking
 
 
+@takes(assets=asset_flags)
 def extract_flags(
     *,
+    assets: AssetChoice,
     metrics: Annotated[
         MetricsOption, typer.Option(help="Bring every point, the last of each name, or none.")
     ] = MetricsOption.FULL,
@@ -244,8 +245,6 @@ def extract_flags(
         bool, typer.Option("--check-all", help="Read every run of the source again, whether it changed or not.")
     ] = False,
     code: Annotated[bool, typer.Option("--code", help="Bring the code that jobs were submitted with, too.")] = False,
-    assets: AssetsFlag = AssetsOption.REFERENCED,
-    asset_types: AssetTypesFlag = None,
 ) -> ExtractOptions:
     """The options of `extract`: what to bring beside the runs."""
     from azureml_replay.extraction.extract import ExtractOptions
@@ -259,7 +258,7 @@ def extract_flags(
         download=artifacts is ArtifactsOption.DOWNLOAD,
         check_all=check_all,
         code=code,
-        assets=asset_flags(assets=assets, asset_types=asset_types),
+        assets=assets,
     )
 
 
@@ -296,8 +295,10 @@ def _user() -> str:
         return f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"
 
 
+@takes(assets=sent_asset_flags)
 def replay_flags(
     *,
+    assets: AssetChoice,
     ids: Annotated[RunIds, typer.Option(help="Let runs keep their ids, or give all of them new ones.")] = RunIds.SAME,
     on_conflict: Annotated[
         Conflict,
@@ -327,8 +328,6 @@ def replay_flags(
         ),
     ] = False,
     write_route: WriteRouteOption = None,
-    assets: AssetsFlag = AssetsOption.REFERENCED,
-    asset_types: AssetTypesFlag = None,
     on_asset_conflict: AssetConflictFlag = AssetConflictOption.FAIL,
 ) -> ReplayOptions:
     """The options of `replay`: how runs are to arrive."""
@@ -344,7 +343,7 @@ def replay_flags(
         prefer=prefer,
         write_route=write_route,
         attach=attach,
-        assets=asset_flags(assets=assets, asset_types=asset_types),
+        assets=assets,
         on_asset_conflict=AssetConflict(on_asset_conflict.value),
     )
 

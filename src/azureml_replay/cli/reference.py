@@ -18,7 +18,6 @@ from azureml_replay.cli.app import app
 from azureml_replay.cli.assets import AssetRow
 from azureml_replay.cli.help import in_order
 from azureml_replay.cli.json_schema import json_schema
-from azureml_replay.diagnosis.doctor import Diagnosis
 from azureml_replay.direct.options import Replayed
 from azureml_replay.extraction.extract import Extracted
 from azureml_replay.formats.browsing.server import Window
@@ -29,6 +28,7 @@ from azureml_replay.report_page import Reported
 from azureml_replay.state import Failure, Status
 from azureml_replay.synthetic.replay import SyntheticReplayed
 from azureml_replay.synthetic.tree.summary import DryRun
+from azureml_replay.target.diagnosis.doctor import Diagnosis
 from azureml_replay.target.undone import Undoable, Undone
 from azureml_replay.terminal.terminal import EventLine
 from azureml_replay.verbs import Migrated

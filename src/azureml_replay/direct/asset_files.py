@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.counting import counted
+from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Artifact, Location, StoredFile
 from azureml_replay.planning.names import fit_path
@@ -19,6 +20,7 @@ FILES_AT_ONCE = 8
 
 NO_FILES = "no file of it is in the source's storage"
 """Said for good: nothing that is tried again brings them back."""
+NO_STORE = "the target has no datastore {}: make it there, or leave the bytes of data out"
 
 
 @dataclass(slots=True)
@@ -42,12 +44,18 @@ class AssetFiles:
         if asset.place in self.done:
             return self.done[asset.place], 0, 0
         listed = self.archive.asset_files(asset.key)
-        if asset.files_of is not None and not listed:
-            why, files, size = await self._of_run(asset, there, place), 0, 0
-        else:
-            why, files, size = await self._copied(asset.place, place, listed, optional=asset.output is not None)
+        why, files, size = await self._brought(asset, there, asset.place, listed)
         self.done[asset.place] = why
         return why, files, size
+
+    async def _brought(
+        self, asset: Asset, there: Asset, base: Location, listed: list[StoredFile]
+    ) -> tuple[str, int, int]:
+        place = there.place
+        assert place is not None  # noqa: S101  # `bring` has looked
+        if asset.files_of is not None and not listed:
+            return await self._of_run(asset, there, place), 0, 0
+        return await self._copied(base, place, listed, optional=asset.output is not None)
 
     async def _of_run(self, asset: Asset, there: Asset, place: Location) -> str:
         """They came with the run, under the same path of its container, unless they were left out or it failed."""
@@ -74,7 +82,10 @@ class AssetFiles:
         """Copied where they are not there; another file in their place is left alone. An output may be empty."""
         if not listed and not optional:
             return NO_FILES, 0, 0
-        there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
+        try:
+            there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
+        except NotFound:
+            return NO_STORE.format(place.datastore), 0, 0
         due: list[tuple[StoredFile, Location]] = []
         for file in listed:
             parts = (place.path.rstrip("/"), relative(file.location.path, base))

@@ -16,12 +16,14 @@ from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetStat
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.asset_files import NO_FILES, AssetFiles
 from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
+from azureml_replay.direct.asset_names import NameSender
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Json, RunId
 from azureml_replay.planning.asset_fit import NUMBERED, RUN_ABSENT, UNLINKED, fit_container
-from azureml_replay.planning.assets import AssetFate, PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.planning.assets import PlannedAsset, digest_of_asset, signed_asset
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import asset_plan
@@ -63,6 +65,8 @@ class AssetSender:
     found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
     containers: set[str] = field(default_factory=set)
     """Names whose container was asked for."""
+    changed: set[AssetKey] = field(default_factory=set)
+    """Those of which something became: what runs say of them is due, until the caller says that it went."""
     to_archive: list[tuple[AssetLooked, Asset]] = field(default_factory=list)
     """What was made, as answered, and is archived in the source."""
 
@@ -74,13 +78,12 @@ class AssetSender:
 
     async def look(self) -> None:
         """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
-        for one in self.planned:
-            if one.fate is AssetFate.OMITTED and one.key not in self.receipts:
-                self._leave_out(one)
+        self._note_left()
         due = [one for one in self.planned if one.fate in (AssetFate.CREATE, AssetFate.CONFLICT)]
         if not due:
             return
         await hold(self.target)
+        self.archive.put_asset_naming(self.ledger.target, self.target.asset_naming)
         self.progress.expect("assets sent", len(due))
         self.found = await self.looks.at(due, self.width)
         if self.looks.conflicts and self.on_conflict is AssetConflict.FAIL:
@@ -93,6 +96,17 @@ class AssetSender:
         for looked in self.found.values():  # from now on verify misses what never gets there
             if looked.step in (AssetStep.MAKE, AssetStep.UPDATE):
                 self._note(looked, AssetState.SENDING, looked.found)
+
+    def _note_left(self) -> None:
+        """Note what flags leave out now, of what was never sent and of what is there."""
+        for one in self.planned:
+            before = self.receipts.get(one.key)
+            is_left = before is None or before.state is AssetState.REFUSED
+            words = (before.detail or "") if before else None
+            if one.fate is AssetFate.OMITTED and is_left and words != one.reason:
+                self._leave_out(one)
+            elif before and one.fate in (AssetFate.THERE, AssetFate.ADOPT) and words != one.reason:
+                self._put(replace(before, detail=one.reason or None))
 
     def _leave_out(self, one: PlannedAsset) -> None:
         """Note what nobody makes, with its reason."""
@@ -107,6 +121,15 @@ class AssetSender:
         """Send models, then archive what is archived in the source."""
         await self._send([one for one in self.planned if _after_runs(one)])
         await for_each(self.to_archive, self._archive_one, min(self.width, NAMES_AT_ONCE))
+        if self.planned:
+            await self._send_names()
+
+    async def _send_names(self) -> None:
+        names = NameSender(self.archive, self.ledger, self.target, self.files.expected)
+        await names.send((one.asset for one in self.planned), self.receipts.values())
+        self.sent = replace(self.sent, names=names.count)
+        for key, why, remedy in names.failed:
+            self._fail(key, why, remedy)
 
     async def _send(self, planned: Iterable[PlannedAsset]) -> None:
         """Names side by side, but components, which refer to each other, one by one in their order."""
@@ -141,7 +164,8 @@ class AssetSender:
         container = self.archive.asset_container(key.kind, key.name)
         if container is not None and one.step is AssetStep.MAKE and one.there.name not in self.containers:
             self.containers.add(one.there.name)
-            await self.target.put_container(fit_container(container, one.there.name, self.target.asset_rule))
+            fitted, _ = fit_container(container, one.there.name, self.target.asset_rule)
+            await self.target.put_container(fitted)
 
     async def _send_one(self, one: AssetLooked) -> None:
         """One asset; an error is about this one only."""
@@ -149,15 +173,25 @@ class AssetSender:
         if one.step is AssetStep.LEAVE:
             self._note(one, AssetState.LEFT, detail=IN_THE_WAY)
             self.sent = replace(self.sent, left=(*self.sent.left, str(key)))
-        elif one.step is AssetStep.ADOPT:
-            self._note(one, AssetState.ADOPTED, one.found)
-            self.sent = replace(self.sent, adopted=self.sent.adopted + 1)
-        elif one.step is AssetStep.KEEP:
-            self._note(one, AssetState.SENT, one.found, detail=self._detail(one, one.found))
+        elif one.step in (AssetStep.ADOPT, AssetStep.KEEP):
+            await self._settle(one)
         elif absent := self._absent(one.asset):
             self._fail(key, f"the {absent} that it refers to is not there yet")
         else:
             await self._make(one)
+
+    async def _settle(self, one: AssetLooked) -> None:
+        """What is there as it should be; data whose bytes were not asked for before gets them now."""
+        if one.asset.key.kind is AssetKind.DATA:
+            why, files, size = await self.files.bring(one.asset)
+            if why:
+                self._fail(one.asset.key, why)
+                return
+            self.sent = replace(self.sent, files=self.sent.files + files, bytes=self.sent.bytes + size)
+        adopted = one.step is AssetStep.ADOPT
+        detail = self._left_of(one) if adopted else self._detail(one, one.found)
+        self._note(one, AssetState.ADOPTED if adopted else AssetState.SENT, one.found, detail=detail)
+        self.sent = replace(self.sent, adopted=self.sent.adopted + int(adopted))
 
     def _absent(self, asset: Asset) -> AssetKey | None:
         """An asset that it names, that is to be there by now, and is not."""
@@ -239,7 +273,7 @@ class AssetSender:
         if answer is not None and self.target.asset_rule.counted and answer.key.version != asked:
             told = [loss for loss in told if loss != NUMBERED.format(asked)]
             told += [NUMBERED.format(answer.key.version)] if answer.key.version != one.asset.key.version else []
-        told += [link] if (link := self._link_lost(one, answer, run)) else []
+        told += [left] if (left := self._left_of(one) or self._link_lost(one, answer, run)) else []
         return "; ".join(told) or None
 
     def _link_lost(self, one: AssetLooked, answer: Asset | None, run: RunId | None) -> str | None:
@@ -250,6 +284,11 @@ class AssetSender:
         if answer.run != run:
             return UNLINKED.format(one.asset.run)
         return COPIED if answer.content != self.files.expected.of(one.asset).content else None
+
+    def _left_of(self, one: AssetLooked) -> str | None:
+        """What the plan leaves out of it."""
+        planned = self.by_key[one.asset.key]
+        return planned.reason or None if planned.fate is AssetFate.CREATE else None
 
     def _run_there(self, asset: Asset) -> RunId | None:
         return self.ledger.stands_for(asset.run) if asset.run else None
@@ -294,6 +333,7 @@ class AssetSender:
     def _put(self, receipt: AssetReceipt) -> None:
         self.ledger.put_asset_receipt(receipt)
         self.receipts[receipt.key] = receipt
+        self.changed.add(receipt.key)
 
     def _refuse(self, one: AssetLooked, words: str) -> None:
         self._note(one, AssetState.REFUSED, detail=words)

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_bytes, of_ending, of_file, of_kept, of_run, of_whole
+from azureml_replay.archive.digests import of_bytes, of_ending, of_file, of_kept, of_left_below, of_run, of_whole
 from azureml_replay.archive.items import ChunkItem, FileItem, Item, Payload, RunItem
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -15,6 +15,7 @@ from azureml_replay.files.made import made_files
 from azureml_replay.model import Artifact, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES
 from azureml_replay.planning.plan import Step
+from azureml_replay.planning.references import is_settled, references_document
 from azureml_replay.workspace.put_files import HeldFile, NewFile
 
 Receipts = Mapping[Item, Receipt]
@@ -31,8 +32,8 @@ class Due:
     # The run as a whole
 
     def is_whole(self, step: Step) -> bool:
-        """True where everything of the run was sent, as it is planned and in the archive now."""
-        return self._stands(step, self.whole(step))
+        """True where everything of the run was sent, or refused, as it is planned and in the archive now."""
+        return self._stands(step, self.whole(step)) or self._stands(step, self.left_below(step))
 
     def is_kept(self, step: Step) -> bool:
         """True where everything was sent but values that the target edited: every call looks at such a run again."""
@@ -42,13 +43,28 @@ class Due:
         """What the receipt of the whole run says."""
         generation = self.archive.generation(step.source)
         choice = None if step.choice == ALL_FILES else step.choice.to_json()
-        digest = of_whole(step.run, generation=generation, own_files=step.own_files, files=step.files, choice=choice)
+        digest = of_whole(
+            step.run,
+            generation=generation,
+            own_files=step.own_files,
+            files=step.files,
+            choice=choice,
+            references=references_document(step.references) if is_settled(step.references) else None,
+        )
         return Payload(digest, detail=self.ledger.content_of(step.source))
 
     def kept(self, step: Step) -> Payload:
         """The same of a run of which values of the target's stay."""
         whole = self.whole(step)
         return replace(whole, digest=of_kept(whole.digest))
+
+    def left_below(self, step: Step) -> Payload:
+        """The same of a run that is left out with one above it: it is tried again once any of those has changed."""
+        whole, above, run = self.whole(step), list[int](), step.source
+        while (details := self.archive.details(run)) is not None and (parent := details.run.parent):
+            above.append(self.archive.generation(parent))
+            run = parent
+        return replace(whole, digest=of_left_below(whole.digest, above))
 
     def _stands(self, step: Step, payload: Payload) -> bool:
         receipt = self.ledger.receipt(step.source, RunItem.WHOLE)

@@ -19,11 +19,34 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.experiments import planned_experiments
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.left import Left
+from azureml_replay.planning.parts import weight_of
 from azureml_replay.planning.plan import Step, plan, planned_units, without_lender
 from azureml_replay.planning.summary import PlanSummary, summarize
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.workspace.profile import TargetProfile
+
+
+@dataclass(slots=True)
+class DueUnits:
+    """The units of which something is left to send."""
+
+    weights: dict[RunId, float] = field(default_factory=dict)
+    """In the order of the plan -> how much work they are."""
+    links: list[tuple[RunId, RunId]] = field(default_factory=list)
+    """Pairs of units, one of which shows files of the other's."""
+    experiments: set[str] = field(default_factory=set)
+    new_in: set[str] = field(default_factory=set)
+    """Those that are to get runs of which nothing was sent."""
+
+    def add(self, step: Step, archive: Archive) -> None:
+        """One of their steps."""
+        self.weights[step.unit] = self.weights.get(step.unit, 0.0) + weight_of(1, step.points, step.bytes)
+        self.experiments.add(step.run.experiment)
+        owner = step.lender and archive.unit_of(step.lender.source)
+        if owner and owner != step.unit:
+            self.links.append((step.unit, owner))
+
 
 Told = Callable[[PlanSummary], None]
 """Hears what is going to be sent."""
@@ -40,11 +63,15 @@ def foreseen(
     *,
     prefer: Prefer,
     progress: Progress,
+    due: DueUnits | None = None,
 ) -> PlanSummary:
-    """The figures of a plan, and, with the ledger of a target, of what is left to send. Asks nobody, writes nothing."""
+    """The figures of a plan, and, with the ledger of a target, of what is left to send. Asks nobody, writes nothing.
+
+    `due` hears which units have something left.
+    """
     progress.expect("runs planned", archive.totals().extracted if selection.everything else 0)
     steps = plan(archive, selection, files, profile)
-    counting = None if ledger is None else _Counting.of(archive, ledger, selection, prefer)
+    counting = None if ledger is None else _Counting.of(archive, ledger, selection, prefer, due)
     planned = _told(steps if counting is None else counting.seen(steps), progress)
     omissions = chain(archive.omissions(), left_of_experiments(archive, selection, profile))
     summary = summarize(planned, omissions, archive.unknown())
@@ -87,12 +114,15 @@ class _Counting:
     chosen: frozenset[RunId] | None
     """Roots of the chosen units; None: all."""
     prefer: Prefer
+    units: DueUnits
     left: Left = field(default_factory=Left)
 
     @classmethod
-    def of(cls, archive: Archive, ledger: TargetLedger, selection: Selection, prefer: Prefer) -> _Counting:
+    def of(
+        cls, archive: Archive, ledger: TargetLedger, selection: Selection, prefer: Prefer, units: DueUnits | None
+    ) -> _Counting:
         chosen = None if selection.everything else frozenset(planned_units(archive, selection))
-        return cls(archive, Due(archive, ledger), chosen, prefer)
+        return cls(archive, Due(archive, ledger), chosen, prefer, units or DueUnits())
 
     def seen(self, steps: Iterator[Step]) -> Iterator[Step]:
         """The steps as they will be sent, each counted."""
@@ -118,6 +148,7 @@ class _Counting:
         if step.waits_for:
             left.waiting += 1
             left.unmarked += 1
+            self.units.add(step, self.archive)
             return
         if self.due.is_whole(step):
             receipt = self.due.ledger.receipt(step.source, RunItem.CREATE)
@@ -127,6 +158,7 @@ class _Counting:
                 left.there += 1
             return
         left.unmarked += 1
+        self.units.add(step, self.archive)
         if self.prefer is not Prefer.SOURCE and self.due.is_kept(step):
             left.edited += 1
             return
@@ -135,6 +167,7 @@ class _Counting:
         created = receipts.get(RunItem.CREATE)
         if created is None or created.state is not State.SENT:
             left.new += 1
+            self.units.new_in.add(step.run.experiment)
             if _of_contents(receipts):
                 self._add_rest(step, receipts, rows)
             else:

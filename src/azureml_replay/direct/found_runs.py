@@ -38,7 +38,7 @@ class FoundRuns:
     profile: TargetProfile
     owners: ExperimentOwners
     width: int
-    tagged: dict[str, dict[RunId, list[RunId]]] = field(default_factory=dict)
+    tagged: dict[str, Mapping[RunId, Sequence[RunId]]] = field(default_factory=dict)
     """Experiment -> source run -> runs of the target whose tags name it, as they were asked for last."""
 
     async def take_over(self, steps: Sequence[Step], *, by_ids: bool) -> bool:
@@ -84,7 +84,7 @@ class FoundRuns:
             found |= {step.source: first.id} if first else {}
         return found
 
-    def _candidates(self, step: Step, *, by_ids: bool) -> list[RunId]:
+    def _candidates(self, step: Step, *, by_ids: bool) -> Sequence[RunId]:
         tagged = self.tagged[step.run.experiment].get(step.source, [])
         if not by_ids or self.owners.looks[step.run.experiment] is None:
             return tagged

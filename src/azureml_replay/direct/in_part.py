@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.digests import of_generation
 from azureml_replay.archive.evidence import Topic, Way
-from azureml_replay.archive.items import Item, RunItem, ValueItem
+from azureml_replay.archive.items import Item, Payload, RunItem, ValueItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.due import Due
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.model import Omission, Run, RunForm, RunId
 from azureml_replay.planning.plan import LEFT, Step
-from azureml_replay.planning.refused import ERROR, NEW_IDS, STATUS, TYPE, refused_by, without
+from azureml_replay.planning.refused import ERROR, NEW_IDS, STATUS, TYPE, refused_by, refused_with, without
 from azureml_replay.target.parts import refused_of_run
 from azureml_replay.workspace.target import Refused, Target
 
@@ -125,13 +125,20 @@ class InPart:
 
     def leave_out(self, step: Step, why: str) -> None:
         """Give up a run: an omission, which later calls do not try again while the source's run stays as it is."""
+        self._leave_out(step, why, Due(self.archive, self.ledger).whole(step))
+
+    def leave_out_below(self, step: Step, parent: RunId) -> None:
+        """The same with its parent, which was given up: it is tried again once that one, or one above it, changes."""
+        self._leave_out(step, refused_with(parent), Due(self.archive, self.ledger).left_below(step))
+
+    def _leave_out(self, step: Step, why: str, whole: Payload) -> None:
         if self.ledger.receipt(step.source, RunItem.DELETED):
             why = f"{why}{OF_DELETED}"
         self.left[step.source] = why
         self._refuse(step, {RunItem.CREATE: why})
         self.ledger.carry({step.source: {LEFT: why}}, Way.RUN)
         self.ledger.put_planned_omissions(Topic(Way.RUN, step.source), [Omission(step.source, "run", why)])
-        self.ledger.mark_whole({step.source: Due(self.archive, self.ledger).whole(step)})
+        self.ledger.mark_whole({step.source: whole})
 
     def is_left(self, run: RunId) -> bool:
         """True for a run that was given up, in this call or an earlier one."""

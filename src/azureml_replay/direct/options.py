@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from azureml_replay.comparison.three_way import Prefer
@@ -62,6 +62,8 @@ class AssetsSent:
     made: int = 0
     updated: int = 0
     adopted: int = 0
+    names: int = 0
+    """Names whose description, tags or archiving were written."""
     files: int = 0
     bytes: int = 0
     left: tuple[str, ...] = ()
@@ -96,3 +98,12 @@ class Replayed:
     assets: AssetsSent = field(default_factory=AssetsSent)
     write_route: WriteRoute = WriteRoute.HISTORY
     """By which runs are written."""
+
+    def and_of(self, other: Replayed) -> Replayed:
+        """Both together, assets aside."""
+        counts = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        remedies = tuple(sorted({*self.remedies, *other.remedies}))
+        return replace(self, **counts, remedies=remedies)
+
+
+_COUNTS = ("runs", "points", "files", "bytes", "conflicts", "kept", "failed", "refused", "own_files")

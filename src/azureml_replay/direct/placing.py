@@ -116,7 +116,7 @@ class Placing:
     def _tell_unmade(self, step: Step) -> None:
         parent = step.run.parent
         if parent and self.in_part.is_left(self.ledger.source_id(parent)):
-            self.in_part.leave_out(step, f"its parent {parent} was refused")
+            self.in_part.leave_out_below(step, parent)
         else:
             self.fail(step.source, self.failed.get(step.source, f"its parent {parent} failed"), None)
 

@@ -7,22 +7,23 @@ target is asked, never guessed about. Everything but appended points may be repe
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby, islice
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import Payload, RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.counting import counted
-from azureml_replay.direct.anew import bring_back, rename
+from azureml_replay.direct.anew import bring_back
 from azureml_replay.direct.assets import asset_sender
 from azureml_replay.direct.batches import batches
+from azureml_replay.direct.beginning import begun
+from azureml_replay.direct.carrying import carry, leave
 from azureml_replay.direct.due import Due
 from azureml_replay.direct.experiments import ExperimentOwners, send_experiments
 from azureml_replay.direct.files import FileSender, FilesSent
-from azureml_replay.direct.foreseen import Told, expect, foreseen
+from azureml_replay.direct.foreseen import Told, expect
 from azureml_replay.direct.found_runs import FoundRuns
 from azureml_replay.direct.ids import IdCheck
 from azureml_replay.direct.in_part import InPart
@@ -30,21 +31,21 @@ from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.making import Making
 from azureml_replay.direct.naming import Naming
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
+from azureml_replay.direct.parts import Briefing, PartSent, SendRuns, briefed
 from azureml_replay.direct.placing import Placing
 from azureml_replay.direct.points import Appending, PointSender
+from azureml_replay.direct.references import steps_naming
 from azureml_replay.direct.reused import WaitingSteps
 from azureml_replay.direct.run_points import RunPoints
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import Omission, RunId
-from azureml_replay.planning.plan import FILES, LEFT, TAKEN, Step, as_carried, plan, planned_anew, planned_units
+from azureml_replay.model import RunId
+from azureml_replay.planning.plan import Step, plan, planned_anew
 from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
-from azureml_replay.target.asset_plans import figures
-from azureml_replay.target.lease import again_once_held, hold, leased
-from azureml_replay.target.profile import is_seen_in_part, seen_profile
+from azureml_replay.target.lease import again_once_held, held_for, hold, leased
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
@@ -69,17 +70,19 @@ async def replay(
     width: int = 32,
     progress: Progress = SILENT,
     told: Told = lambda _: None,
+    by: SendRuns | None = None,
 ) -> Replayed:
     """Send what the target lacks. May be killed and repeated at any moment: nothing is lost, nothing is sent twice.
 
     `width` bounds how many runs are worked on at once. Without `source` all bytes come from the archive. Raises
     UserError where the target is the source or cannot be replayed into, IntegrityError for a damaged file, LeaseTaken
     where another call brings runs of the same source into the target: with `take_over` that one is ended. A run that
-    fails is recorded and left to the next call. `told` hears the plan, and what is left of it to send.
+    fails is recorded and left to the next call. `told` hears the plan, and what is left of it to send. `by` sends
+    units, where runs keep their ids.
     """
     async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
         return await _replay(
-            archive, source, writing, selection, options=options, width=width, progress=progress, told=told
+            archive, source, writing, selection, options=options, width=width, progress=progress, told=told, by=by
         )
 
 
@@ -93,33 +96,10 @@ async def _replay(
     width: int,
     progress: Progress,
     told: Told,
+    by: SendRuns | None,
 ) -> Replayed:
     ledger = archive.ledger(target.ref)
-
-    async def seen(*, anew: bool) -> TargetProfile:
-        return await seen_profile(
-            archive,
-            target,
-            keep_run_type=options.keep_run_type,
-            route=options.write_route,
-            anew=anew,
-            progress=progress,
-        )
-
-    profile = await seen(anew=False)
-    archive.put_studio(target.ref, target.studio)
-    if options.new_ids and profile.ids == "ours":
-        for root in planned_units(archive, selection):
-            rename(archive, ledger, root)
-    if older := ledger.incomparable():
-        sent = counted(older, "run")
-        progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
-    planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
-    if is_seen_in_part(ledger) and planned.left and (planned.left.new or planned.left.points):
-        progress.say(f"an older version of this tool looked at {target.ref}: throw-away runs tell what it did not ask")
-        profile = await seen(anew=True)
-        planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
-    planned.take_assets(figures(archive, ledger, selection, options))
+    profile, planned, due = await begun(archive, target, selection, options, progress)
     told(planned)
     for line in planned.staying():
         progress.say(f"{target.ref}: {line}")
@@ -129,17 +109,47 @@ async def _replay(
     )
     await assets.look()
     await assets.before_runs()
-    files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
-    appending = Appending(target, ledger, settled=profile.settles)
-    points = PointSender(archive, ledger, target, progress, Intents(archive, ledger), appending, profile.rows_of_series)
-    replaying = _Replaying(archive, ledger, target, options, profile, progress, width, points, files)
-    if not planned.left or planned.left.unmarked:  # otherwise every run would be found whole a second time
-        await replaying.send_all(plan(archive, selection, options.files, profile), replaying.reused.ready)
-    await replaying.send_all(replaying.reused.rest(options.files, profile))
+    replaying = _Replaying.of(archive, source, target, options=options, profile=profile, progress=progress, width=width)
+    sent: PartSent | None = None
+    if by is not None and due.weights and profile.ids == "ours":
+        briefing = await briefed(replaying.owners, replaying.placing.found, due, width)
+        sent = await by(due, options, profile, briefing, partial(held_for, target))
+        await replaying.owners.look_again(sent.looked, width)
+    elif not planned.left or planned.left.unmarked:  # otherwise every run would be found whole a second time
+        assets.changed.clear()
+        await replaying.send_units(selection)
     await replaying.send_all(replaying.naming.changed(selection, options.files, profile), replaying.not_asked)
     await send_experiments(archive, target, selection, owners=replaying.owners, prefer=options.prefer, width=width)
     await assets.after_runs()
-    return replace(replaying.result(), assets=assets.sent)
+    naming = steps_naming(archive, assets.changed, selection, options.files, profile)
+    await replaying.send_all(naming, replaying.not_asked)
+    done = replaying.result() if sent is None else sent.replayed.and_of(replaying.result())
+    return replace(done, assets=assets.sent)
+
+
+async def send_part(
+    archive: Archive,
+    source: Source | None,
+    target: Target,
+    units: Sequence[RunId],
+    *,
+    options: ReplayOptions,
+    profile: TargetProfile,
+    briefing: Briefing,
+    width: int,
+    progress: Progress,
+) -> PartSent:
+    """Send units of a part of an archive to a target that is guarded; whose its experiments are is settled. Repeatable.
+
+    Raises LeaseTaken where the part was given to another one.
+    """
+    replaying = _Replaying.of(archive, source, target, options=options, profile=profile, progress=progress, width=width)
+    replaying.owners.looks.update(briefing.looks)
+    replaying.placing.found.tagged |= briefing.tagged
+    replaying.owners.known.update(one.name for one in archive.experiments())
+    replaying.owners.known.update(row.experiment for row in archive.listing())
+    await replaying.send_units(Selection(include=tuple(units)))
+    return PartSent(replaying.result(), frozenset(replaying.owners.looked))
 
 
 @dataclass(slots=True)
@@ -172,20 +182,32 @@ class _Replaying:
     reused: WaitingSteps = field(init=False)
     naming: Naming = field(init=False)
 
+    @classmethod
+    def of(
+        cls,
+        archive: Archive,
+        source: Source | None,
+        target: Target,
+        *,
+        options: ReplayOptions,
+        profile: TargetProfile,
+        progress: Progress,
+        width: int,
+    ) -> _Replaying:
+        """One that sent nothing yet."""
+        ledger = archive.ledger(target.ref)
+        files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
+        appending, intents = Appending(target, ledger, settled=profile.settles), Intents(archive, ledger)
+        points = PointSender(archive, ledger, target, progress, intents, appending, profile.rows_of_series)
+        return cls(archive, ledger, target, options, profile, progress, width, points, files)
+
     def __post_init__(self) -> None:
         self.due = Due(self.archive, self.ledger)
         self.naming = Naming(self.archive, self.ledger)
         self.deleted = set(self.ledger.runs_with(RunItem.DELETED))
         self.owners = ExperimentOwners(self.archive.source, self.ledger, self.target)
         found = FoundRuns(self.archive, self.ledger, self.target, self.profile, self.owners, self.width)
-        self.runs = RunSender(
-            self.ledger,
-            self.target,
-            self.options.prefer,
-            self._fail,
-            self.profile,
-            self.deleted,
-        )
+        self.runs = RunSender(self.ledger, self.target, self.options.prefer, self._fail, self.profile, self.deleted)
         making = Making(
             archive=self.archive,
             ledger=self.ledger,
@@ -252,6 +274,11 @@ class _Replaying:
             return run in self.failed
         return run in self.failed or self.archive.unit_of(run) in self.ids.conflicts
 
+    async def send_units(self, selection: Selection) -> None:
+        """Send all steps of the chosen units, those that show another run's files after it."""
+        await self.send_all(plan(self.archive, selection, self.options.files, self.profile), self.reused.ready)
+        await self.send_all(self.reused.rest(self.options.files, self.profile))
+
     async def send_all(
         self, steps: Iterator[Step], first: Callable[[list[Step]], Sequence[Step]] = lambda window: window
     ) -> None:
@@ -294,12 +321,13 @@ class _Replaying:
         steps = await self.placing.placed(steps, last)
         if self.ids.conflicts and self.options.on_conflict is OnConflict.RENAME:
             steps = await self.ids.renamed(steps, last)
-        self._leave(step for step in steps if step.unit in self.ids.conflicts)
+        if self.options.on_conflict is OnConflict.SKIP:
+            leave(self.ledger, (step for step in steps if step.unit in self.ids.conflicts))
         steps = [step for step in steps if step.unit not in self.ids.conflicts]
         await self.owners.settle({step.run.experiment for step in steps}, self.width)
         hidden = {there.experiment for there in self.runs.known.values() if is_taken_back(there)}
         await self.owners.look_again(hidden, self.width)
-        self._carry(steps)
+        carry(self.ledger, self.naming, steps)
         for step in steps:
             asked = step.unit != none_of and step.source not in self.failed and not self.runs.is_current(step)
             bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known, asked=asked)
@@ -324,33 +352,6 @@ class _Replaying:
     def _again(self, step: Step) -> Step:
         return self.reused.without_absent(planned_anew(self.archive, step, self.options.files, self.profile))
 
-    # Receipts
-
-    def _carry(self, steps: Sequence[Step]) -> None:
-        """What an earlier call carried stays to be carried, though this one may leave out more."""
-        before = {
-            run: as_carried(told)
-            for run, told in self.ledger.carried([step.source for step in steps]).items()
-            if isinstance(told, Mapping) and FILES in told
-        }
-        told = {
-            step.source: {
-                FILES: before.get(step.source, step.choice).joined(step.choice).to_json(),
-                **self.naming.noted(step),
-            }
-            for step in steps
-        }
-        self.ledger.carry(told, Way.RUN)
-
-    def _leave(self, steps: Iterable[Step]) -> None:
-        """Note that nothing of these runs is to be carried, where the caller wants taken ids to be skipped."""
-        if self.options.on_conflict is not OnConflict.SKIP:
-            return
-        left = [step.source for step in steps if self.ledger.receipt(step.source, RunItem.CREATE) is None]
-        self.ledger.carry({run: {LEFT: TAKEN} for run in left}, Way.RUN)
-        for run in left:
-            self.ledger.put_planned_omissions(Topic(Way.RUN, run), [Omission(run, "run", TAKEN)])
-
     # Runs
 
     async def _create(self, batch: Sequence[Step]) -> None:
@@ -360,7 +361,7 @@ class _Replaying:
             elif step.lender and self.may_come(step.lender.source):
                 self._fail(step.source, f"the run {step.lender.source}, whose files it shows, is not there yet")
             elif step.run.parent and self.in_part.is_left(self.ledger.source_id(step.run.parent)):
-                self.in_part.leave_out(step, f"its parent {step.run.parent} was refused")
+                self.in_part.leave_out_below(step, step.run.parent)
         sound = self._sound(batch)
         with_rows = [step.source for step in sound if self.profile.values_with_rows and step.series]
         await self.runs.create(sound, with_rows)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.assets import AssetExtraction
-from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, noted
+from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.model import RunDetails, RunId
-from azureml_replay.planning.assets import AssetChoice, AssetScope
+from azureml_replay.planning.asset_names import names_of
+from azureml_replay.planning.assets import AssetChoice, AssetName, AssetScope, wants_bytes
 from azureml_replay.progress import Progress
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetContainer, AssetKey, AssetKind
@@ -38,7 +39,10 @@ class AssetBringer:
     brought: set[AssetKey] = field(default_factory=set)
     older: bool = field(init=False)
     """True where runs were extracted by a version that did not look at what they name."""
-    _listed: set[object] = field(default_factory=set)
+    _containers: set[AssetKey] = field(default_factory=set)
+    """Names, without a version, of which a list told what their versions share."""
+    _named: list[Asset] = field(default_factory=list)
+    """Those that were chosen by name."""
 
     def __post_init__(self) -> None:
         self.older = self.archive.asset_extraction() is None and self.archive.totals().extracted > 0
@@ -51,6 +55,27 @@ class AssetBringer:
             if uses or self.archive.asset_uses(run):
                 self.archive.put_uses(run, uses)
 
+    async def find_named(self) -> None:
+        """Ask for the assets that were chosen by name, before anything is brought. Raises UserError for an unknown one.
+
+        A name may be of any of the chosen kinds.
+        """
+        for name in self.choice.names:
+            found = [one for kind in self._kinds() for one in await self._of_name(kind, name)]
+            if not found:
+                raise UserError(f"--asset {name}: {self.source.ref} has no such asset: nothing was extracted")
+            self._named += found
+
+    async def _of_name(self, kind: AssetKind, name: AssetName) -> list[Asset]:
+        source = self._asking()
+        try:
+            if name.version is None:
+                return [one async for page in source.asset_versions(kind, name.name) for one in page]
+            found = await source.asset(AssetKey(kind, name.name, name.version))
+        except NotFound:
+            return []
+        return [found] if found else []
+
     async def bring(self, width: int) -> None:
         """Bring the chosen assets, each as it is now. Repeatable."""
         if self.choice.none or not has_assets(self.source):
@@ -58,18 +83,21 @@ class AssetBringer:
         if self.older:
             for details in self._extracted():
                 self.note(details)
+        if self._named:
+            self._keep(self._named)
         if self.choice.scope is AssetScope.ALL:
             for kind in self._kinds():
                 await self._bring_kind(kind, None, width)
         elif AssetKind.MODEL in self._kinds():
             await self._bring_kind(AssetKind.MODEL, self._wanted_runs(), width)
         await self._bring_named(width)
+        await for_each(self._names(), self._bring_name, min(width, NAMES_AT_ONCE))
         await for_each(self._with_files(), self._list_files, width)
         self.archive.put_asset_extraction(AssetExtraction(self.choice.scope.value, self.choice.kinds))
 
     def _kinds(self) -> list[AssetKind]:
-        source = self._asking()
-        return [kind for kind in IN_ORDER if kind in self.choice.kinds & source.asset_kinds]
+        known = self.source.asset_kinds if has_assets(self.source) else frozenset()
+        return [kind for kind in IN_ORDER if kind in self.choice.kinds & known]
 
     def _asking(self) -> AssetSource:
         assert has_assets(self.source)  # noqa: S101  # `bring` has looked
@@ -94,6 +122,7 @@ class AssetBringer:
                 found += [a for a in page if made_by is None or a.key in named or self._is_of(a, made_by)]
             if found:
                 self.archive.put_asset_container(container)
+                self._containers.add(container.key)
                 self._keep(found)
 
         async def names() -> list[AssetContainer]:
@@ -137,6 +166,20 @@ class AssetBringer:
         self.brought.update(asset.key for asset in assets)
         self.progress.done("assets extracted", len(assets))
 
+    def _names(self) -> list[AssetKey]:
+        """Names of what was brought, whose container no list gave."""
+        brought = [asset for key in self.brought if (asset := self.archive.asset(key))]
+        return [key for key in names_of(brought) if key not in self._containers]
+
+    async def _bring_name(self, key: AssetKey) -> None:
+        try:
+            container = await self._asking().asset_container(key.kind, key.name)
+        except ServiceError as error:
+            self._fail(key, error)
+            return
+        if container is not None:
+            self.archive.put_asset_container(container)
+
     def _with_files(self) -> list[Asset]:
         """Assets whose bytes are to be carried with them: those in a run's own container are files of that run."""
         runs = self._wanted_runs()
@@ -144,7 +187,7 @@ class AssetBringer:
         return [
             asset
             for asset in self.archive.assets()
-            if asset.owns_bytes
+            if (asset.owns_bytes or wants_bytes(asset, self.choice))
             and asset.place is not None
             and asset.files_of not in runs
             and (asset.key in self.brought or asset.key not in known)

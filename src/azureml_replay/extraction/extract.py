@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
@@ -86,6 +86,27 @@ class Extracted:
     """What would let the requests through for which runs failed, each once."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartExtracted:
+    """What came of the runs that were to be brought, or of a part of them."""
+
+    runs: int = 0
+    points: int = 0
+    files: int = 0
+    kept: int = 0
+    kept_bytes: int = 0
+    failed: tuple[tuple[RunId, str], ...] = ()
+    remedies: tuple[Remedy | None, ...] = ()
+
+    def and_of(self, other: PartExtracted) -> PartExtracted:
+        """Both together."""
+        return PartExtracted(**{one.name: getattr(self, one.name) + getattr(other, one.name) for one in fields(self)})
+
+
+BringRuns = Callable[[ExtractOptions, RunFiles, frozenset[RunId]], Awaitable[PartExtracted]]
+"""Brings what was listed and chosen, but some runs, in another way than one by one in this process."""
+
+
 async def extract(
     source: Source,
     archive: Archive,
@@ -94,17 +115,17 @@ async def extract(
     options: ExtractOptions = ExtractOptions(),
     width: int = 32,
     progress: Progress = SILENT,
+    by: BringRuns | None = None,
 ) -> Extracted:
     """Bring what `selection` names and the archive lacks. May be killed and repeated at any moment.
 
-    `width` bounds how many runs are in memory at once. Raises Unavailable where the listing cannot be completed,
+    `width` bounds how many runs are in memory at once. `by` brings the runs themselves, but where their last values are
+    read, which come for whole experiments at once. Raises Unavailable where the listing cannot be completed,
     UserError for a role that is missing; a single run that fails is recorded and left to the next call.
     """
-    files = RunFiles(source, archive, progress)
-    metrics = MetricBringer(source, archive, progress, options.metrics, asyncio.Semaphore(width))
-    lists = RunLists(source, archive, progress)
-    assets = AssetBringer(source, archive, progress, options.assets)
-    extraction = _Extraction(source, archive, options, progress, lists, files, metrics, assets)
+    extraction = _Extraction.of(source, archive, options, progress, width)
+    assets = extraction.assets
+    await assets.find_named()
     archive.put_studio(source.ref, source.studio)
     extraction.expect_what_was_left_out()
     archive.begin_listing()
@@ -121,10 +142,12 @@ async def extract(
     gone = await extraction.recheck(total)
     if gone and archive.redacts_more:
         progress.say(STAYS.format(counted(len(gone), "run")))
-    await extraction.bring(width, total, without=gone)
-    download = Download(source, archive, progress)
-    if options.artifacts and options.download:
-        await download.bring(width)
+    await extraction.begin(total, without=gone)
+    if by is None or options.metrics is Metrics.LAST:
+        part = await extraction.bring(width, without=gone)
+    else:
+        part = await by(options, extraction.files_of, gone)
+    extraction.files_of.end()
     code = CodeBringer(source, archive, progress)
     if options.code:
         await code.bring()
@@ -132,18 +155,38 @@ async def extract(
     return Extracted(
         listed=listed,
         units=choice.count,
-        runs=extraction.runs,
-        points=extraction.points,
-        files=extraction.files,
+        runs=part.runs,
+        points=part.points,
+        files=part.files,
         gone=len(gone),
         active=choice.active_runs,
         unknown_names=choice.unknown if isinstance(choice, Choice) else (),
-        kept=download.files,
-        kept_bytes=download.bytes,
+        kept=part.kept,
+        kept_bytes=part.kept_bytes,
         assets=len(assets.brought),
-        failed=(*extraction.failed, *download.failed, *code.failed, *assets.failed),
-        remedies=remedy_lines([*extraction.remedies, *download.remedies, *code.remedies, *assets.remedies]),
+        failed=(*part.failed, *code.failed, *assets.failed),
+        remedies=remedy_lines([*part.remedies, *code.remedies, *assets.remedies]),
     )
+
+
+async def extract_part(
+    source: Source,
+    archive: Archive,
+    options: ExtractOptions,
+    *,
+    without: frozenset[RunId],
+    shelved: bool,
+    width: int,
+    progress: Progress,
+) -> PartExtracted:
+    """Bring the runs of a part of an archive, which were listed and chosen before. Repeatable.
+
+    `shelved`: the storage was listed onto the part's shelf.
+    """
+    extraction = _Extraction.of(source, archive, options, progress, width)
+    if options.artifacts:
+        await extraction.files_of.begin_on_shelf(whole=shelved)
+    return await extraction.bring(width, without=without)
 
 
 STAYS = (
@@ -167,6 +210,22 @@ class _Extraction:
     files: int = 0
     failed: list[tuple[RunId, str]] = field(default_factory=list)
     remedies: list[Remedy | None] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, source: Source, archive: Archive, options: ExtractOptions, progress: Progress, width: int
+    ) -> _Extraction:
+        """One that asks nothing yet."""
+        return cls(
+            source,
+            archive,
+            options,
+            progress,
+            RunLists(source, archive, progress),
+            RunFiles(source, archive, progress),
+            MetricBringer(source, archive, progress, options.metrics, asyncio.Semaphore(width)),
+            AssetBringer(source, archive, progress, options.assets),
+        )
 
     def expect_what_was_left_out(self) -> None:
         """Mark runs that an earlier call brought without metrics or files, where this call wants them."""
@@ -202,17 +261,34 @@ class _Extraction:
             await looking.points()
         return gone
 
-    async def bring(self, width: int, total: int, *, without: frozenset[RunId]) -> None:
-        """Bring details, metrics and file lists of every chosen run that the archive lacks, but those of `without`."""
+    async def begin(self, total: int, *, without: frozenset[RunId]) -> None:
+        """Say what will come, and list the storage where that is cheaper than run by run."""
         pending = sum(run not in without for run in self.archive.pending_ids())
         self.progress.expect("runs extracted", pending)
         if pending and self.options.artifacts:
             await self.files_of.begin(pending, total)
+
+    async def bring(self, width: int, *, without: frozenset[RunId]) -> PartExtracted:
+        """Bring details, metrics and file lists of every chosen run that the archive lacks, but those of `without`.
+
+        And the bytes of files, where they are wanted.
+        """
         # By pages: 100,000 ids in a list and a dict take 15 MB.
         ids = (run for run in self.archive.pending_ids() if run not in without)
         found = self._with_last(ids) if self.options.metrics is Metrics.LAST else self._without_last(ids)
         await for_each(found, self._bring_run, width)
-        self.files_of.end()
+        download = Download(self.source, self.archive, self.progress)
+        if self.options.artifacts and self.options.download:
+            await download.bring(width)
+        return PartExtracted(
+            runs=self.runs,
+            points=self.points,
+            files=self.files,
+            kept=download.files,
+            kept_bytes=download.bytes,
+            failed=(*self.failed, *download.failed),
+            remedies=(*self.remedies, *download.remedies),
+        )
 
     async def _without_last(self, pending: Iterable[RunId]) -> AsyncIterator[tuple[RunDetails, Sequence[Points]]]:
         async for details in self._details(pending):

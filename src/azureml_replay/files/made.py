@@ -17,9 +17,10 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning.code import code_of
 from azureml_replay.planning.files import PlannedFile
-from azureml_replay.planning.fit import CODE_FILE, JOB_FILE
+from azureml_replay.planning.fit import ASSETS_FILE, CODE_FILE, JOB_FILE
 from azureml_replay.planning.made_files import FILES_FILE, NAMES_FILE, ROWS_FILE, job_document
 from azureml_replay.planning.plan import Step
+from azureml_replay.planning.references import references_document
 from azureml_replay.workspace.put_files import HeldFile, NewFile, PutFile
 
 
@@ -48,6 +49,8 @@ def made_files(archive: Archive, step: Step) -> Iterator[NewFile | HeldFile]:
 def _document(archive: Archive, step: Step, planned: PlannedFile) -> Json:
     if planned.made == JOB_FILE:
         return job_document(archive, step.source)
+    if planned.made == ASSETS_FILE:
+        return references_document(step.references)
     if planned.made == NAMES_FILE:
         return {kind: dict(names) for kind, names in step.renamed.items()}
     if planned.made == FILES_FILE:

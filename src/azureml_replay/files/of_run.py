@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -22,6 +22,23 @@ class TwoSides:
     """Path -> file in the run's own storage."""
     indexed: Mapping[str, Location]
     """Path -> place of the file that the index names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """The shelf of an archive, as it was filled before: nothing is put there, or dropped."""
+
+    archive: Archive
+
+    def clear_stored(self) -> None:
+        """Nothing."""
+
+    def put_stored(self, container: str, files: Sequence[StoredFile]) -> None:
+        """Nothing."""
+
+    def stored(self, container: str) -> Iterator[StoredFile]:
+        """What lies there."""
+        return self.archive.stored(container)
 
 
 @dataclass(slots=True)
@@ -44,6 +61,22 @@ class RunFiles:
         if self.listing is None or not self.listing.whole:
             told = partial(self.progress.done, "storage entries read")
             self.listing = await self.workspace.stored_files(wanted, total, self.archive, told)
+
+    async def begin_on_shelf(self, *, whole: bool) -> None:
+        """Begin where whoever handed the archive's runs out has listed the storage on its shelf, or not at all."""
+        told = partial(self.progress.done, "storage entries read")
+        self.listing = await self.workspace.stored_files(0, 1, _Filled(self.archive), told)
+        self.listing.whole = whole
+
+    @property
+    def whole(self) -> bool:
+        """True where the whole storage is on the archive's shelf."""
+        return self.listing is not None and self.listing.whole
+
+    def shelved(self, runs: Iterable[RunId]) -> list[str]:
+        """The names under which files of these runs are on the shelf; none where it holds nothing."""
+        listing = self.listing
+        return [listing.shelved(run) for run in runs] if listing is not None and listing.whole else []
 
     def end(self) -> None:
         """Drop what was listed."""

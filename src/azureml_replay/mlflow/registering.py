@@ -7,7 +7,6 @@ theirs. It bears a tag: one that a killed process left is removed by the next th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.mlflow.registry import Registry
@@ -20,8 +19,6 @@ from azureml_replay.workspace.asset_rule import MOST_SKIPPED
 from azureml_replay.workspace.lease import Check, unchecked
 
 EXISTS = "RESOURCE_ALREADY_EXISTS"
-OWN_MODEL_TAG = "azureml_replay.made"
-"""Of a registered model that replay made: `undo` removes it with the last of its versions."""
 
 
 class Registering:
@@ -35,7 +32,23 @@ class Registering:
         """Make a name where there is none; True where it was made. Repeatable: one that is there stays as it is."""
         if await self._registry.container(container.name) is not None:
             return False
-        return await self._make_name(replace(container, tags={**container.tags, OWN_MODEL_TAG: "yes"}))
+        return await self._make_name(container)
+
+    async def update_container(self, wanted: AssetContainer) -> AssetContainer:
+        """Bring description and tags of a name up to date; as they are then. Repeatable."""
+        there = await self._registry.container(wanted.name)
+        if there is None:
+            raise NotFound(f"registered model {wanted.name} is not there any more", status=404)
+        if (wanted.description or "") != (there.description or ""):
+            body = wire.named_model(wanted.name, description=wanted.description or "")
+            await self._send("registered-models/update", body, method="PATCH")
+        for key in sorted(wanted.tags.keys() | there.tags.keys()):
+            value = wanted.tags.get(key)
+            if key not in wanted.tags:
+                await self._gone("registered-models/delete-tag", wire.named_model(wanted.name, key=key))
+            elif value != there.tags.get(key):
+                await self._send("registered-models/set-tag", wire.named_model(wanted.name, key=key, value=value or ""))
+        return await self._registry.container(wanted.name) or there
 
     async def put(self, asset: Asset, key: AssetKey, check: Check = unchecked) -> Asset:
         """Make a version, or bring one that is there up to date; as it is then."""
@@ -56,7 +69,7 @@ class Registering:
         await self._gone("model-versions/delete", wire.named_version(asset.key))
         name = asset.key.name
         container = await self._registry.container(name)
-        if container is not None and OWN_MODEL_TAG in container.tags:
+        if container is not None and wire.is_ours(container):
             left = [one async for page in self._registry.documents(name) for one in page]
             if not any(not wire.is_skipped(one) for one in left):
                 await self._gone("registered-models/delete", wire.named_model(name))

@@ -217,6 +217,24 @@ class MlflowTarget(MlflowWorkspace):
         """Make a registered model, where there is none of that name. Repeatable."""
         return await self._registering.put_container(container)
 
+    async def put_asset_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring description and tags of a registered model up to date. Repeatable."""
+        return await self._registering.update_container(container)
+
+    @property
+    def asset_naming(self) -> str:
+        """Nothing: runs of a server name no asset."""
+        return ""
+
+    async def remove_asset_file(self, place: Location) -> None:
+        """Remove one file among those of a run. Repeatable."""
+        run, path = split(place)
+        outcome = (await self._putting.remove(run, [path]))[path]
+        if isinstance(outcome, Refused):
+            raise outcome.error(f"file {path}: ")
+        if outcome is not None:
+            raise outcome
+
     async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
         """Make a version, or bring one up to date, as `names` has none for it. NOT repeatable."""
         if not names:

@@ -263,6 +263,10 @@ class MlflowWorkspace:
         async for page in self._registry.containers():
             yield page
 
+    async def asset_container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """One registered model; None where there is none."""
+        return await self._registry.container(name) if kind is AssetKind.MODEL else None
+
     async def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:  # noqa: ARG002
         """All versions of a name, by pages."""
         async for page in self._registry.versions(name):
@@ -331,6 +335,10 @@ class FilesByRun:
     def __init__(self, files: ServerFiles, listed: Callable[[int], None]) -> None:
         """`listed` gets the numbers of files."""
         self._files, self._listed = files, listed
+
+    def shelved(self, run: RunId) -> str:
+        """Nothing is listed as a whole."""
+        return run
 
     async def of(self, run: RunId) -> AsyncIterator[Artifact]:
         """The run's files."""

@@ -24,6 +24,8 @@ TAG_NAME = "tag {}: it is {} there, as the target takes no such name"
 ARCHIVED = "an MLflow server archives no version: its tag azureml_replay.archived says it"
 UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
 RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
+NO_PROPERTIES = "names have no properties there"
+NAME_ARCHIVED = "no name is archived there"
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _NAMESPACES = ("property.", "azureml_replay")
 """Beginnings of names of tags that mean something in a server."""
@@ -122,11 +124,22 @@ def fit_asset(asset: Asset, rule: AssetRule, version: str | None = None) -> Fitt
     return FittedAsset(fitted, tuple(fitting.losses))
 
 
-def fit_container(container: AssetContainer, name: str, rule: AssetRule) -> AssetContainer:
-    """What the versions of a name share, under its name in a target, as that can hold it."""
+def fit_container(container: AssetContainer, name: str, rule: AssetRule) -> tuple[AssetContainer, tuple[str, ...]]:
+    """What the versions of a name share, under its name in a target, as that can hold it; and what that loses."""
+    if rule.properties:
+        return replace(container, name=name), ()
     fitting = _Fitting(Asset(key=AssetKey(container.kind, name, ""), content=None), rule)
-    description = fitting.text("description", container.description) or None
-    return replace(container, name=name, description=description, tags=fitting.pairs("tag", container.tags))
+    fitted = replace(
+        container,
+        name=name,
+        description=fitting.text("description", container.description) or None,
+        tags=fitting.pairs("tag", container.tags),
+        properties={},
+        archived=container.archived and rule.archives,
+    )
+    left = [f"property {key}: {NO_PROPERTIES}" for key in container.properties]
+    left += [NAME_ARCHIVED] if container.archived and not rule.archives else []
+    return fitted, (*fitting.losses, *left)
 
 
 def numbers(assets: Sequence[Asset], rule: AssetRule, there: Mapping[AssetKey, AssetKey]) -> dict[AssetKey, str]:

@@ -16,7 +16,9 @@ from azureml_replay.planning.asset_fit import (
     numbers,
     order_lost,
 )
+from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.lineage import PROPERTY, decoded, encode
+from azureml_replay.planning.references import AssetFate
 from azureml_replay.version import __version__
 from azureml_replay.workspace.asset import ALIAS, IN_ORDER, Asset, AssetKey, AssetKind, digest_of, in_order
 from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS, AssetRule
@@ -30,14 +32,54 @@ class AssetScope(Enum):
     REFERENCED = "referenced"
     """Those that chosen runs and their jobs name, what these name, and models that chosen runs made."""
     ALL = "all"
+    NAMED = "named"
+    """Those of some names, whoever names them, what these name, and named outputs of chosen runs."""
+
+
+class AssetData(Enum):
+    """Of which registered data the bytes are carried; of the rest there is a reference."""
+
+    NONE = "none"
+    WORKSPACE = "workspace"
+    """Of what lies in the workspace's own blob store."""
+    ALL = "all"
+
+
+class OutputBytes(Enum):
+    """What becomes of the bytes of named outputs."""
+
+    CARRY = "carry"
+    REFERENCE = "reference"
+    """The data is made in the target, and leads to the same path there, where nothing is brought."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssetName:
+    """All versions of a name, or one of them, of whatever kind."""
+
+    name: str
+    version: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.version is None else f"{self.name}:{self.version}"
+
+    def takes(self, key: AssetKey) -> bool:
+        """True for one of those that are meant."""
+        return key.name == self.name and self.version in (None, key.version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetChoice:
-    """Which assets are chosen: by who names them, and by kind."""
+    """Which assets are chosen, by who names them, by kind and by name; and which of their bytes."""
 
     scope: AssetScope = AssetScope.REFERENCED
     kinds: frozenset[AssetKind] = frozenset(IN_ORDER)
+    names: tuple[AssetName, ...] = ()
+    """Of the scope `NAMED`."""
+    data: AssetData = AssetData.NONE
+    outputs: OutputBytes = OutputBytes.CARRY
+    most_bytes: int | None = None
+    """The largest size of an asset's own files that is carried; None: any."""
 
     @property
     def none(self) -> bool:
@@ -50,21 +92,17 @@ _NOTHING: Mapping[AssetKey, AssetKey] = {}
 _NO_REASONS: Mapping[AssetKey, str] = {}
 REDACTED = "a secret was taken out of what makes it, so that it cannot be made: make it yourself"
 UNKNOWN_THERE = "the target's kind of workspace knows none"
-BYTES_STAY = "its bytes stay where they are: it is a reference, and leads to the target's datastore of that name"
+NOT_LISTED = (
+    "the archive lists no files of it: it leads to where no bytes are brought; extract --asset-data lists them, where "
+    "there are any"
+)
+TOO_LARGE = "left out by --max-asset-size"
+FILE_TOO_LARGE = "left out by --max-file-size: a file of it is larger"
+REFERENCE_ONLY = "left out by --outputs reference: its data leads to where no bytes are brought"
+BYTES_STAY = frozenset({NOT_LISTED, TOO_LARGE, REFERENCE_ONLY})
+"""Why data is there as a reference alone."""
+NO_FILES = "left out (--no-artifacts)"
 NOT_EXTRACTED = "assets were not extracted: extract again"
-
-
-class AssetFate(Enum):
-    """What a plan says of an asset."""
-
-    CREATE = "create"
-    ADOPT = "adopt"
-    """The target has an equal one."""
-    THERE = "there"
-    """This archive made it."""
-    CONFLICT = "conflict"
-    """The target has another thing under its name: known once a replay has looked."""
-    OMITTED = "omitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +112,7 @@ class PlannedAsset:
     asset: Asset
     fate: AssetFate
     reason: str = ""
-    """Of one that is omitted."""
+    """Why it is omitted, or what of it is."""
     there: FittedAsset | None = None
     """As it is asked for in the target; None where nobody asks for it."""
     files: int = 0
@@ -99,7 +137,7 @@ class AssetPlan:
     bytes: int = 0
     """Of assets that are to be created; a place that several share counts once."""
     omitted: tuple[tuple[str, str], ...] = ()
-    """Each asset that the target will not have, with the reason."""
+    """Each asset that the target will not have, or not whole, with the reason."""
     lost: tuple[tuple[str, str], ...] = ()
     """What the target will not have of assets that it gets: the asset, and what with its reason."""
     extracted: bool = True
@@ -135,7 +173,19 @@ def is_made_from(there: Asset, key: AssetKey, source: Place) -> bool:
 
 def digest_of_asset(asset: Asset) -> str:
     """The digest of everything that is to be there of an asset, without the lineage, which names our version."""
-    return digest_of([asset.content, {name: asset.fields[name] for name in sorted(asset.fields)}, asset.run])
+    other = ["bytes"] if _bytes_otherwise(asset) else []
+    return digest_of([asset.content, {name: asset.fields[name] for name in sorted(asset.fields)}, asset.run, *other])
+
+
+def _bytes_otherwise(asset: Asset) -> bool:
+    """Registered data whose bytes come along, or an output whose bytes do not: neither is so unless it is asked for."""
+    return asset.key.kind is AssetKind.DATA and asset.owns_bytes != (asset.output is not None)
+
+
+def as_planned(asset: Asset, planned: str) -> Asset | None:
+    """The asset with or without its bytes, as a receipt has it planned; None where it is another one by now."""
+    ways = (asset, replace(asset, owns_bytes=not asset.owns_bytes)) if asset.key.kind is AssetKind.DATA else (asset,)
+    return next((one for one in ways if digest_of_asset(one) == planned), None)
 
 
 def changeable(asset: Asset) -> Mapping[str, Json]:
@@ -191,17 +241,13 @@ def planned_assets(
     left: Mapping[AssetKey, str] = _NO_REASONS,
     there: Mapping[AssetKey, AssetKey] = _NOTHING,
 ) -> list[PlannedAsset]:
-    """The chosen assets in the order of creation; `wanted` are those that chosen runs lead to.
+    """The chosen assets in the order of creation; `wanted` are those that the scope of the choice leads to.
 
     `left`: those that are left out though they could be made, and why; `there`: the names of those that the target has.
     """
     if choice.none:
         return []
-    chosen = [
-        asset
-        for asset in assets
-        if asset.key.kind in choice.kinds and (choice.scope is AssetScope.ALL or asset.key in wanted)
-    ]
+    chosen = [asset for asset in assets if asset.key.kind in choice.kinds and asset.key in wanted]
     reasons = {asset.key: why_not(asset, rule) or left.get(asset.key, "") for asset in chosen}
     made = [asset for asset in in_order(chosen) if not reasons[asset.key]]
     version = numbers(made, rule, there)
@@ -217,6 +263,44 @@ def planned_assets(
             fitted = replace(fitted, losses=(*fitted.losses, REORDERED.format(reordered[asset.key])))
         found.append(PlannedAsset(asset=asset, fate=AssetFate.CREATE, there=fitted))
     return found
+
+
+def with_bytes(one: PlannedAsset, choice: AssetChoice, files: FileChoice, largest: int) -> PlannedAsset:
+    """The planned asset as its bytes are chosen; `largest` is the size of the largest of its files."""
+    if one.fate is AssetFate.OMITTED:
+        return one
+    if one.asset.output is not None:
+        return _output(one, choice, files, largest)
+    too_large = choice.most_bytes is not None and one.bytes > choice.most_bytes
+    if one.key.kind is not AssetKind.DATA:
+        return replace(one, fate=AssetFate.OMITTED, reason=TOO_LARGE) if too_large else one
+    if not wants_bytes(one.asset, choice):
+        return replace(one, files=0, bytes=0)
+    if too_large or not one.files:
+        return replace(one, reason=TOO_LARGE if too_large else NOT_LISTED, files=0, bytes=0)
+    return replace(one, asset=replace(one.asset, owns_bytes=True))
+
+
+def _output(one: PlannedAsset, choice: AssetChoice, files: FileChoice, largest: int) -> PlannedAsset:
+    """Files of a run: under the same flags; whole or not at all, since data that lacks a file is other data."""
+    reason = None if files.artifacts else NO_FILES
+    if files.most_bytes is not None and largest > files.most_bytes:
+        reason = reason or FILE_TOO_LARGE
+    if files.budget is not None and one.bytes > files.budget:
+        reason = reason or OVER_BUDGET
+    if reason:
+        return replace(one, fate=AssetFate.OMITTED, reason=reason)
+    if choice.outputs is OutputBytes.REFERENCE:
+        told = replace(one.asset, owns_bytes=False)
+        return replace(one, asset=told, reason=REFERENCE_ONLY, files=0, bytes=0)
+    return one
+
+
+def wants_bytes(asset: Asset, choice: AssetChoice) -> bool:
+    """True for registered data whose bytes are to come along."""
+    if asset.key.kind is not AssetKind.DATA or asset.output is not None or asset.place is None:
+        return False
+    return choice.data is AssetData.ALL or (choice.data is AssetData.WORKSPACE and asset.at_home)
 
 
 def closure(named: Iterable[AssetKey], assets: Mapping[AssetKey, Asset]) -> frozenset[AssetKey]:
@@ -249,7 +333,7 @@ def summarized(planned: Sequence[PlannedAsset], outside: Iterable[tuple[str, str
         outside=elsewhere,
         files=sum(files for files, _ in shared.values()),
         bytes=sum(size for _, size in shared.values()),
-        omitted=tuple((str(one.key), one.reason) for one in planned if one.fate is AssetFate.OMITTED),
+        omitted=tuple((str(one.key), one.reason) for one in planned if one.reason and not _tells_losses(one)),
         lost=tuple(
             (str(one.key), loss)
             for one in planned
@@ -257,3 +341,9 @@ def summarized(planned: Sequence[PlannedAsset], outside: Iterable[tuple[str, str
             for loss in one.there.losses
         ),
     )
+
+
+def _tells_losses(one: PlannedAsset) -> bool:
+    """True where the reason that a receipt has is what is lost of an asset that is there: each loss tells itself."""
+    losses = one.there.losses if one.there else ()
+    return bool(losses) and one.fate is not AssetFate.OMITTED and one.reason.startswith(losses[0])

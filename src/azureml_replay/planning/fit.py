@@ -27,6 +27,7 @@ SYSTEM_KEYS = ("_aml_system_", "_azureml", "azureml.", "mlflow.")
 """Tags and properties that the platform wrote: the user's own come first where the limits leave too little room."""
 OWN_FOLDER = "replay/"
 JOB_FILE = OWN_FOLDER + "job.json"
+ASSETS_FILE = OWN_FOLDER + "assets.json"
 CODE_FILE = OWN_FOLDER + "code.zip"
 OVERFLOW_FILE = OWN_FOLDER + "overflow.json"
 MOVED_FOLDER = OWN_FOLDER + "source/"

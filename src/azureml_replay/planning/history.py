@@ -21,6 +21,7 @@ from azureml_replay.model import (
     Series,
     SeriesKey,
 )
+from azureml_replay.planning.references import Became
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import WriteRoute
 
@@ -88,6 +89,8 @@ class History:
     """What the target's ledger says of what was to go; None where nothing was sent as a run."""
     refused: Refusals = NOTHING_REFUSED
     """What the target has refused of what is in the archive now."""
+    references: Sequence[Became] = ()
+    """The assets that the run and its job name, with what became of each in the target."""
     route: WriteRoute | None = None
     """By which the run went into the target, or its family did; None where nothing of these is there."""
 

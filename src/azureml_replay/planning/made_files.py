@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from azureml_replay.model import Json, RunId
-from azureml_replay.planning.fit import CODE_FILE, JOB_FILE, OVERFLOW_FILE, OWN_FOLDER, Fitting
+from azureml_replay.planning.fit import ASSETS_FILE, CODE_FILE, JOB_FILE, OVERFLOW_FILE, OWN_FOLDER, Fitting
 from azureml_replay.planning.history import History, Recorded
+from azureml_replay.planning.references import is_settled
 
 NAMES_FILE = OWN_FOLDER + "names.json"
 FILES_FILE = OWN_FOLDER + "files.json"
 ROWS_FILE = OWN_FOLDER + "rows.json"
 TABLES_FOLDER = OWN_FOLDER + "metrics/"
-MADE = (JOB_FILE, OVERFLOW_FILE, CODE_FILE)
+MADE = (JOB_FILE, OVERFLOW_FILE, CODE_FILE, ASSETS_FILE)
 """Every file that a replay may make for a run of an Azure ML workspace."""
 MADE_FOR_PLAIN = (*MADE, NAMES_FILE, FILES_FILE, ROWS_FILE)
 """The same for a plain MLflow server, but for tables and texts among its metrics, which have a file each."""
@@ -28,6 +29,8 @@ def own_files(history: History, fitting: Fitting, *, overflow: bool, more: Itera
     if overflow:
         yield OVERFLOW_FILE
     yield from more
+    if is_settled(history.references):
+        yield ASSETS_FILE
     if history.code is True:
         yield CODE_FILE
     elif history.code is not None:

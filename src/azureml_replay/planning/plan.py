@@ -35,6 +35,7 @@ from azureml_replay.planning.history import History, Recorded, logged_models, na
 from azureml_replay.planning.ids import rewritten
 from azureml_replay.planning.made_files import FILES_FILE, MADE, MADE_FOR_PLAIN, NAMES_FILE, own_files
 from azureml_replay.planning.plain import Renamed, as_plain
+from azureml_replay.planning.references import Became, with_references
 from azureml_replay.planning.refused import refused_by, refused_series, without_refused
 from azureml_replay.planning.reuse import Lender, own_path
 from azureml_replay.planning.route import as_routed
@@ -98,6 +99,8 @@ class Step:
     """Which paths of files the target takes."""
     may_make: tuple[str, ...] = MADE
     """The files that a replay may make for a run of such a target."""
+    references: Sequence[Became] = ()
+    """The assets that the run and its job name, with what became of each in the target."""
     waiting: frozenset[SeriesKey] = frozenset()
     """Series that are not sent before their history is in the archive."""
     omissions: tuple[Omission, ...] = ()
@@ -295,18 +298,17 @@ def _step(
     recorded: Recorded, history: History, choice: FileChoice, profile: TargetProfile, *, root: RunId, depth: int
 ) -> Step:
     profile = profile.by(history.route)
-    run, ids = history.details.run, history.ids
+    run, ids = with_references(history.details.run, history.references), history.ids
     fitting = Fitting(run.id)
     waiting = _waiting(history, fitting, profile)
     logged = _without(waiting, history.series)
     lender = _lender(history, profile)
-    if not depth:
-        _say_of_first(recorded, run, root, fitting, profile)
+    _say_of_first(recorded, run, root, fitting, profile, is_first=not depth)
     _say_what_stays(history, fitting, profile, lender=lender)
     over = fit_series(logged, fitting, profile.limits)
     over |= refused_series(_without(over, logged), fitting, history.refused.series)
-    if profile.ids == "theirs" or ids.get(run.id, run.id) != run.id:
-        _say_what_names_the_source(logged, fitting)
+    own_id = ids.get(run.id, run.id)
+    _say_what_names_the_source(logged if profile.ids == "theirs" or own_id != run.id else (), fitting)
     renamed = Renamed()
     rows = planned_rows(recorded, run.id, _without(over, logged), fitting, profile=profile, renamed=renamed)
     fitted = fit_run(
@@ -321,14 +323,14 @@ def _step(
     )
     fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
     fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
-    room = room_of(ids.get(run.id, run.id), profile.limits)
+    room = room_of(own_id, profile.limits)
     choice = choice if profile.files else NO_FILES
     carried = count_files(recorded, history, fitting, choice, room, rule=profile.paths)
     more = [*rows.files, *([NAMES_FILE] if renamed.document() else []), *([FILES_FILE] if carried.moved else [])]
     own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow), more=more))
     sent = without_lost(as_routed(rewritten(fitted, ids), fitting, profile), fitting, profile)
     say_when_created(sent, fitting, profile)
-    there = {path: own_path(ids.get(run.id, run.id), path) if lender else path for path in own}
+    there = {path: own_path(own_id, path) if lender else path for path in own}
     own = tuple(path for path in own if _may_go(path, there[path], history, fitting, takes_files=profile.files))
     return Step(
         source=run.id,
@@ -349,6 +351,7 @@ def _step(
         renamed=renamed.names,
         paths=profile.paths,
         may_make=MADE_FOR_PLAIN if profile.plain else MADE,
+        references=history.references,
         waiting=waiting,
         omissions=tuple(fitting.omissions),
         lender=lender,
@@ -371,8 +374,12 @@ def _say_what_stays(history: History, fitting: Fitting, profile: TargetProfile, 
     fitting.omissions += logged_models(run.id, history.details.more)
 
 
-def _say_of_first(recorded: Recorded, run: Run, root: RunId, fitting: Fitting, profile: TargetProfile) -> None:
+def _say_of_first(
+    recorded: Recorded, run: Run, root: RunId, fitting: Fitting, profile: TargetProfile, *, is_first: bool
+) -> None:
     """Note what is told once for all runs below: why it stands alone, and the name of the experiment."""
+    if not is_first:
+        return
     if run.parent:
         fitting.omit(f"parent {run.parent}", _why_alone(recorded, run, root))
     if len(run.experiment) > profile.limits.experiment_name:

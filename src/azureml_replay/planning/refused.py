@@ -72,6 +72,11 @@ def refused_by(words: str) -> str:
     return f"{REFUSED}{words}"
 
 
+def refused_with(parent: RunId) -> str:
+    """The reason of a run that is left out as the one above it is; tried again once that one is."""
+    return f"its parent {parent} was refused"
+
+
 def refused_among(reasons: Mapping[str, int]) -> int:
     """How many of these omissions, reason -> number, are refusals of the target."""
     return sum(count for reason, count in reasons.items() if reason.startswith(REFUSED))

@@ -12,6 +12,7 @@ from azureml_replay.comparison.three_way import ACCEPTED
 from azureml_replay.connection import name_of_pages, page_of_run
 from azureml_replay.model import Artifact, AssetReference, Finding, Json, Omission, Run, RunId
 from azureml_replay.planning.lineage import TAG, lineage_of
+from azureml_replay.report_page.assets import AssetBook
 from azureml_replay.report_page.blocks import Numbers, to_json
 from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.curves import MetricFindings, metrics_of
@@ -41,6 +42,7 @@ class Details:
     pictures: Pictures
     sheets: FileTables
     studio: Mapping[Place, str | None]
+    book: AssetBook
 
     def of(self, run_id: RunId, numbers: Numbers) -> Detail:
         """The details of a run. Raises IntegrityError where the archive is damaged."""
@@ -65,6 +67,7 @@ class Details:
             tags=_pairs(run.tags),
             properties=_pairs(run.properties),
             assets=(*_assets("input", run.inputs), *_assets("output", run.outputs), *_datasets(run)),
+            references=tuple(self.book.references(run_id)),
             lineage=self._lineage(run) if there else (),
             curves=tuple(metrics.curves),
             singles=tuple(metrics.singles),

@@ -137,6 +137,43 @@ class FileTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssetEntry:
+    """One asset, what became of it, and its lineage."""
+
+    id: str
+    """Kind, name and version: `model own:1`."""
+    verdict: RunVerdict
+    became: str
+    """What the target has for it, in words."""
+    notes: tuple[str, ...] = ()
+    """What differs, and what the target lacks of it."""
+    archived: bool = False
+    made: str = ""
+    """The run that made it."""
+    used: tuple[str, ...] = ()
+    """Some of the runs that name it."""
+    used_of: int = 0
+    needs: tuple[str, ...] = ()
+    """Assets that it names."""
+    links: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceRow:
+    """What a run names or made, and what became of that."""
+
+    where: str
+    """The places of the run's documents that name it."""
+    what: str
+    became: str
+    asset: str = ""
+    """Its id among the assets of the page; nothing where it is none of them."""
+    verdict: int = -1
+    """As of an asset; -1 for what is none of the source's."""
+    links: tuple[Pair, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """The details of one run, as the page shows them."""
 
@@ -149,6 +186,7 @@ class Detail:
     tags: tuple[Pair, ...] = ()
     properties: tuple[Pair, ...] = ()
     assets: tuple[Pair, ...] = ()
+    references: tuple[ReferenceRow, ...] = ()
     lineage: tuple[Pair, ...] = ()
     curves: tuple[Curve, ...] = ()
     singles: tuple[Single, ...] = ()
@@ -241,6 +279,11 @@ class Head:
     widths: tuple[tuple[str, int, int, tuple[tuple[int, int], ...]], ...]
     """For the newest command that used a service: service, requests, refused, changes of width."""
     widths_of: str
+    assets: tuple[AssetEntry, ...]
+    """What runs refer to, what differs first; as many as the page shows."""
+    assets_of: int
+    elsewhere: tuple[tuple[str, str, int], ...]
+    """What is named and is none of the source's: where it is, its name, and how many name it."""
     left_out: int
     """Number of runs without detail in this file."""
     max_bytes: int

@@ -17,10 +17,10 @@ from azureml_replay.counting import counted, files_in_words, listed, of_source, 
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.model import Finding
 from azureml_replay.planning.refused import refused_among
+from azureml_replay.report_page.assets import ASSETS_SHOWN, AssetBook
 from azureml_replay.report_page.choices import quiet
 from azureml_replay.report_page.facts import Command, Head, Pair, RunVerdict, TreeRow
 from azureml_replay.report_page.tree import Known
-from azureml_replay.selection import Selection
 from azureml_replay.terminal.text import moment
 from azureml_replay.verification.assets import AssetsStanding
 from azureml_replay.verification.found import FoundOfAll
@@ -97,9 +97,17 @@ class Sums:
         return sums
 
 
-def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow], known: Known, extent: Extent) -> Head:
+def head(
+    archive: Archive,
+    ledger: TargetLedger | None,
+    rows: Sequence[TreeRow],
+    known: Known,
+    extent: Extent,
+    *,
+    book: AssetBook,
+) -> Head:
     """The whole top of the page."""
-    assets = AssetsStanding.of(archive, ledger, Selection()) if ledger else AssetsStanding()
+    assets = book.standing
     sums = Sums.of(rows, known, assets)
     sums.deleted = ledger.deleted() if ledger else 0
     target = ledger.target if ledger else None
@@ -131,6 +139,9 @@ def head(archive: Archive, ledger: TargetLedger | None, rows: Sequence[TreeRow],
         commands=tuple(map(_command, sessions)),
         widths=_widths(busiest) if busiest else (),
         widths_of=f"{busiest.command}, {moment(busiest.began)}" if busiest else "",
+        assets=book.shown,
+        assets_of=len(book.entries),
+        elsewhere=tuple(archive.outside_uses()[:ASSETS_SHOWN]),
         left_out=extent.left_out,
         max_bytes=extent.max_bytes,
         sharded=extent.sharded,

@@ -17,6 +17,7 @@ from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.report_page import html
+from azureml_replay.report_page.assets import AssetBook
 from azureml_replay.report_page.blocks import RUNS_PER_BLOCK, Numbers, block
 from azureml_replay.report_page.detail import Details
 from azureml_replay.report_page.facts import Index
@@ -91,7 +92,8 @@ def report(
     studio = {ref: archive.studio(ref) for ref in (archive.source, there) if ref}
     room = None if shards else max_bytes // PICTURES_PART
     pictures, sheets = Pictures(archive, room), FileTables(archive, room)
-    details = Details(archive, ledger, known.verified, known.items, pictures, sheets, studio)
+    book = AssetBook.of(archive, ledger, studio)
+    details = Details(archive, ledger, known.verified, known.items, pictures, sheets, studio, book)
     page = private_folder(output) / "index.html" if shards else output
     with ExitStack() as stack:
         file = stack.enter_context(new_text(page, errors="replace"))
@@ -100,7 +102,7 @@ def report(
         blocks = _put_blocks(details, by_priority(ordered), tree, put, progress)
         left_out = sum(place < 0 for place in tree.place)
         extent = Extent(left_out=left_out, max_bytes=max_bytes, sharded=shards, blocks=blocks)
-        top = head(archive, ledger, ordered, known, extent)
+        top = head(archive, ledger, ordered, known, extent, book=book)
         file.write(html.opening(bundle, top))
         held.seek(0)
         while piece := held.read(COPIED_AT_ONCE):

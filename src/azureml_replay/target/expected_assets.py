@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import Location, RunId
-from azureml_replay.planning.asset_fit import fit_asset
-from azureml_replay.workspace.asset import Asset, AssetKey, with_names
+from azureml_replay.planning.asset_fit import fit_asset, fit_container
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, with_names
 from azureml_replay.workspace.assets import AssetTarget
 
 
@@ -28,6 +28,10 @@ class ExpectedAssets:
         there = self.target.asset_there(fitted, runs)
         content = with_names(there.content, self.names, runs)
         return replace(there, run=runs.get(asset.run) if asset.run else None, content=content)
+
+    def container(self, container: AssetContainer | None, name: str) -> tuple[AssetContainer | None, tuple[str, ...]]:
+        """What the versions of a name share as the target is to tell of it; and what it will not have of that."""
+        return fit_container(container, name, self.target.asset_rule) if container else (None, ())
 
     def _runs(self, asset: Asset) -> Mapping[RunId, RunId]:
         """Of those that it is tied to, what stands for them."""

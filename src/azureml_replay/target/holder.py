@@ -21,13 +21,15 @@ KEPT_S = 86_400.0
 
 
 @contextmanager
-def alive() -> Iterator[LeaseHolder]:
+def alive(*, elsewhere: bool = False) -> Iterator[LeaseHolder]:
     """A new holder. While the block lasts, and the process lives, a file of its name is locked.
 
-    Raises UserError where the folder for such files is somebody else's.
+    `elsewhere`: others work for it on machines of which this one cannot tell whether they live. Raises UserError where
+    the folder for such files is somebody else's.
     """
     machine = socket.gethostname()
-    holder = LeaseHolder(str(uuid4()), f"{_user()}@{machine}", machine)
+    where = f"{machine} and others" if elsewhere else machine
+    holder = LeaseHolder(str(uuid4()), f"{_user()}@{machine}", where)
     folder = _folder()
     _clear(folder)
     file = folder / holder.id
@@ -39,6 +41,23 @@ def alive() -> Iterator[LeaseHolder]:
         os.close(handle)
 
 
+@contextmanager
+def alive_for(holder: LeaseHolder) -> Iterator[None]:
+    """While the block lasts, and this process lives, the holder is not dead, though the process that began be gone.
+
+    Raises UserError as `alive`. On another machine nobody asks for it.
+    """
+    if not _is_id(holder.id):
+        yield
+        return
+    handle = os.open(_folder() / f"{holder.id}.{os.getpid()}", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        take(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
 def lives_on(holder: LeaseHolder) -> None:
     """Keeps the file of a call that lasts for days as evidence for another one; where it is gone, nothing."""
     with suppress(OSError, UserError):
@@ -46,11 +65,15 @@ def lives_on(holder: LeaseHolder) -> None:
 
 
 def is_dead(holder: LeaseHolder) -> bool:
-    """True where a process of this machine and user held it and lives no more; False where nobody can tell."""
+    """True where a process of this machine and user held it and lives no more, nor does any that worked for it.
+
+    False where nobody can tell.
+    """
     if holder.machine != socket.gethostname() or not _is_id(holder.id):
         return False
     try:
-        return _is_free(_folder() / holder.id)
+        folder = _folder()
+        return _is_free(folder / holder.id) and all(map(_is_free, folder.glob(f"{holder.id}.*")))
     except (OSError, UserError):
         return False
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from azureml_replay.errors import LeaseTaken, ServiceError, UserError
 from azureml_replay.instants import Instant
@@ -42,7 +43,7 @@ CHECKED = frozenset(
 OF_TARGET = (
     "put_experiment put_runs update_runs hide_runs remove_tags put_files attach_file remove_files finish_runs end_runs"
 )
-OF_ASSETS = "put_asset_file put_container remove_asset"
+OF_ASSETS = "put_asset_container put_asset_file put_container remove_asset remove_asset_file"
 OF_SUBMITTER = "register stage unstage delete_job"
 HELD = frozenset(f"{OF_TARGET} {OF_ASSETS} {OF_SUBMITTER}".split())
 """The other writes."""
@@ -61,18 +62,23 @@ logger = logging.getLogger("azureml_replay")
 
 @asynccontextmanager
 async def leased(
-    target: Guarded, source: Place, *, take_over: bool = False, progress: Progress = SILENT
+    target: Guarded,
+    source: Place,
+    *,
+    take_over: bool = False,
+    progress: Progress = SILENT,
+    holder: LeaseHolder | None = None,
 ) -> AsyncIterator[Guarded]:
     """The same target, guarded: what comes from `source` is written by one call at a time. Given back at the end.
 
     One that is guarded already, or keeps no leases, stays as it is. A write raises LeaseTaken where another call holds
-    the lease, or has held it meanwhile; with `take_over` its term is waited out.
+    the lease, or has held it meanwhile; with `take_over` its term is waited out. `holder`: one that is alive already.
     """
     if isinstance(target, Guard) or not isinstance(target, Leasable):
         yield target
         return
-    with alive() as holder:
-        lease = Lease(target, source, holder, take_over=take_over, progress=progress)
+    with nullcontext(holder) if holder is not None else alive() as whose:
+        lease = Lease(target, source, whose, take_over=take_over, progress=progress)
         try:
             async with beside(lease.keep):
                 yield cast("Guarded", Guard(target, lease))
@@ -84,6 +90,14 @@ async def hold(target: object) -> None:
     """Takes the target's lease unless it is held. Raises LeaseTaken, Unavailable."""
     if isinstance(target, Guard):
         await target.lease.hold()
+
+
+async def held_for(target: object) -> float:
+    """As `hold`; for how many seconds from now nobody else writes, which is for ever where nobody keeps leases."""
+    if not isinstance(target, Guard):
+        return math.inf
+    await target.lease.hold()
+    return target.lease.left_s
 
 
 def is_held(target: object) -> bool:
@@ -109,10 +123,35 @@ async def again_once_held(target: object, work: Callable[[], Awaitable[None]]) -
         target.lease.begins_anew = False
 
 
+class Fence(Protocol):
+    """What says whether something may leave now."""
+
+    begins_anew: bool
+    """Whoever works would begin anew after the first write: so nothing is written now."""
+
+    @property
+    def was_taken(self) -> bool:
+        """From the first term on; whether one still runs is asked when something leaves."""
+        ...
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the own term ends; 0 where none runs."""
+        ...
+
+    def check(self) -> None:
+        """Raises TermOver where nothing may leave now."""
+        ...
+
+    async def hold(self) -> None:
+        """Returns while a term runs. Raises LeaseTaken, Unavailable."""
+        ...
+
+
 class Guard:
     """A target, or its submitter, whose writes wait for the lease. What it reads is the other's own."""
 
-    def __init__(self, inner: object, lease: Lease) -> None:
+    def __init__(self, inner: object, lease: Fence) -> None:
         """Nothing is asked yet."""
         self._inner, self.lease = inner, lease
 
@@ -132,7 +171,7 @@ class Guard:
         """Again where the term ran out on the way: nothing had left."""
         while True:
             await self._held()
-            with suppress(_Over):
+            with suppress(TermOver):
                 return await write(*given, **named, check=self.lease.check)
 
     async def _held(self) -> None:
@@ -141,7 +180,7 @@ class Guard:
             raise _Begun
 
 
-class _Over(Exception):
+class TermOver(Exception):
     """The own term has ended, or was lost, when something was about to leave."""
 
 
@@ -174,10 +213,15 @@ class Lease:
         """From the first term on; whether one still runs is asked when something leaves."""
         return self._taken.is_set()
 
+    @property
+    def left_s(self) -> float:
+        """Seconds until the own term ends; 0 where none runs."""
+        return max(0.0, self._own.ends_s - now_s()) if self._own is not None and self._runs() else 0.0
+
     def check(self) -> None:
         """Raises where nothing may leave now."""
         if not self._runs():
-            raise _Over
+            raise TermOver
 
     async def hold(self) -> None:
         """Returns while the own term runs. Raises LeaseTaken, Unavailable."""

@@ -12,7 +12,14 @@ from azureml_replay import redact
 
 EXTRACT_JOBS = ("python", "-m", "extractor.extract_jobs")
 BUILD_PIPELINE = ("python", "-m", "replayer.build_pipeline")
-PROGRAMS: Mapping[str, Sequence[str]] = {"extract_jobs": EXTRACT_JOBS, "build_pipeline": BUILD_PIPELINE}
+EXPORT_YAML = ("python", "-m", "mltable_yaml_migrator.export_yaml")
+IMPORT_YAML = ("python", "-m", "mltable_yaml_migrator.import_yaml")
+PROGRAMS: Mapping[str, Sequence[str]] = {
+    "extract_jobs": EXTRACT_JOBS,
+    "build_pipeline": BUILD_PIPELINE,
+    "export_yaml": EXPORT_YAML,
+    "import_yaml": IMPORT_YAML,
+}
 """The original tool's commands, by their files."""
 
 

@@ -10,10 +10,12 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.archive.database import now
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.comparison.asset_names import compare_names
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.model import Finding, Json, Omission, RunId
 from azureml_replay.planning.asset_fit import tells_link
-from azureml_replay.planning.assets import digest_of_asset
+from azureml_replay.planning.asset_names import digest_of_name
+from azureml_replay.planning.assets import as_planned
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
@@ -42,9 +44,19 @@ class AssetsStanding:
     def of(cls, archive: Archive, ledger: TargetLedger, selection: Selection) -> AssetsStanding:
         """Of those that the selection leads to, and all that the source could not give."""
         receipts = chosen_receipts(archive, ledger, selection)
-        now_at_source = {one.key: digest_of_asset(one) for one in archive.assets()} if receipts else {}
-        changed = (one.key for one in receipts if now_at_source.get(one.key, one.planned) != one.planned)
-        return cls(receipts, archive.lacking_assets(), frozenset(changed))
+        planned = {one.key: one.planned for one in receipts}
+        names = list(ledger.name_receipts().values())
+        shared = ((one, archive.asset_container(one.key.kind, one.key.name)) for one in names)
+        changed = {one.key for one, container in shared if digest_of_name(container) != one.planned}
+        changed |= {
+            one.key
+            for one in (archive.assets() if receipts else ())
+            if one.key in planned and as_planned(one, planned[one.key]) is None
+        }
+        return cls(receipts, archive.lacking_assets(), frozenset(changed), names)
+
+    names: Sequence[AssetReceipt] = ()
+    """What the versions of names share."""
 
     @property
     def compared(self) -> int:
@@ -59,7 +71,8 @@ class AssetsStanding:
     @property
     def not_compared(self) -> int:
         """Those that nobody has looked at since they were sent, or changed in the source."""
-        return sum(one.state in TO_COMPARE and not self.is_compared(one) for one in self.receipts)
+        every = (*self.receipts, *self.names)
+        return sum(one.state in TO_COMPARE and not self.is_compared(one) for one in every)
 
     def is_compared(self, receipt: AssetReceipt) -> bool:
         """True for what was looked at, and is still as it was then; what was found of it counts in any case."""
@@ -79,7 +92,7 @@ class AssetsStanding:
     @property
     def findings(self) -> list[Finding]:
         """What verify found of them."""
-        return [finding for one in self.receipts for finding in one.found]
+        return [finding for one in (*self.receipts, *self.names) for finding in one.found]
 
 
 @dataclass(slots=True)
@@ -115,8 +128,17 @@ class AssetProof:
         await for_each(chosen, one, min(width, AT_ONCE))
         for latest in self._latest(chosen):
             findings[latest[0]].append(latest[1])
+        names = list(self.ledger.name_receipts().values())
+
+        async def name(receipt: AssetReceipt) -> None:
+            there = await self.target.asset_container(receipt.there.kind, receipt.there.name)
+            held = self.archive.asset_container(receipt.key.kind, receipt.key.name)
+            container, _ = self.expected.container(held, receipt.there.name)
+            findings[receipt.key] = list(compare_names(receipt.key, container, there, receipt.fields))
+
+        await for_each(names, name, min(width, AT_ONCE))
         moment = now()
-        for receipt in chosen:
+        for receipt in (*chosen, *names):
             self.ledger.put_asset_receipt(replace(receipt, looked=moment, found=tuple(findings[receipt.key])))
 
     async def _found(self, receipt: AssetReceipt) -> list[Finding]:
@@ -131,7 +153,7 @@ class AssetProof:
         findings = list(self._contents(expected, found, receipt))
         if receipt.state is not AssetState.ADOPTED:
             findings += self._fields(expected, found, receipt)
-        return findings + await self._files(asset, found)
+        return findings + await self._files(as_planned(asset, receipt.planned) or asset, found)
 
     def _contents(self, asset: Asset, found: Asset, receipt: AssetReceipt) -> Iterator[Finding]:
         """What never changes of it. A service may keep a copy of a model's bytes at another place, as it answered."""
@@ -158,7 +180,7 @@ class AssetProof:
 
     async def _files(self, asset: Asset, found: Asset) -> list[Finding]:
         """Its files by size and checksum, where they came with it or with a run."""
-        if found.place is None or asset.place is None:
+        if found.place is None or asset.place is None or not asset.owns_bytes:
             return []
         wanted = self._wanted(asset)
         if not wanted:

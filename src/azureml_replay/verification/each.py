@@ -231,7 +231,7 @@ def _beside(ledger: TargetLedger, item: Item) -> Iterator[ItemLine]:
 
 def _of_assets(assets: AssetsStanding) -> Iterator[ItemLine]:
     """A line for each that is to be compared, its findings, and those that are not there."""
-    for receipt in assets.receipts:
+    for receipt in (*assets.receipts, *assets.names):
         if receipt.state in TO_COMPARE:
             compared = assets.is_compared(receipt)
             seen, why = (Said.EQUAL, "") if compared else (Said.NOT_COMPARED, NEVER)

@@ -36,7 +36,7 @@ from azureml_replay.planning.experiments import OWNER, experiment_omissions
 from azureml_replay.planning.files import ALL_FILES
 from azureml_replay.planning.fit import places_in_source
 from azureml_replay.planning.made_files import MADE
-from azureml_replay.planning.plan import Step, is_left, plan_run, plan_units, planned_units
+from azureml_replay.planning.plan import Step, is_left, plan_run, plan_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.bringing_back import note_owner
@@ -51,6 +51,7 @@ from azureml_replay.verification.edits import kept_beside
 from azureml_replay.verification.files import FileCheck
 from azureml_replay.verification.points import PointCheck
 from azureml_replay.verification.proof import Proof
+from azureml_replay.verification.seen import DirectUnits, LookAtRuns, SeenRuns, mark_of
 from azureml_replay.verification.values import value_findings
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import LISTED_AT_ONCE, RUNS_PER_REQUEST
@@ -75,46 +76,51 @@ async def verify_runs(
     source: Source | None = None,
     width: int = 32,
     progress: Progress = SILENT,
+    by: LookAtRuns | None = None,
 ) -> None:
     """Compare what the plan says of the runs of `units` with the runs that the target holds under their ids.
 
     Writes to the archive of `proof` only. A run that was looked for and is not there is a finding. Where the bytes of
     files are looked at and the source told no checksum, those that the archive holds are read, or else the source's:
-    then it needs `source`. Raises Unavailable, Rejected, IntegrityError, UserError.
+    then it needs `source`. `by` looks at the runs. Raises Unavailable, Rejected, IntegrityError, UserError.
     """
-    archive, ledger = proof.archive, proof.ledger
-    held = RunFiles(target, archive, progress)
-    points_of = PointCheck(archive, ledger, target, asyncio.Semaphore(width))
-    files_of = FileCheck(archive, ledger, target, held, proof.files, Supply(archive, source), proof.deep)
-    verifying = _Verifying(proof, target, units, points_of, files_of, known_profile(ledger), progress)
-    total = archive.totals().extracted
+    held = RunFiles(target, proof.archive, progress)
+    verifying = _Verifying.of(proof, target, units, held, source=source, width=width, progress=progress)
+    total = proof.archive.totals().extracted
     progress.expect("runs verified", total)
     if proof.files.artifacts:
         await held.begin(total, total)
-    await for_each(verifying.steps(), verifying.verify, width)
+    if by is None:
+        await for_each(verifying.steps(), verifying.verify, width)
+    else:
+        verifying.take(await by(proof, list(units.roots(proof.archive) or proof.archive.units()), held))
     await verifying.verify_experiments(width)
     held.end()
 
 
-@dataclass(frozen=True, slots=True)
-class DirectUnits:
-    """The units that are looked for as runs: what was replayed directly, and what was not replayed at all."""
+async def verify_part(
+    proof: Proof,
+    target: Target,
+    units: Sequence[RunId],
+    *,
+    source: Source | None,
+    shelved: bool,
+    width: int,
+    progress: Progress,
+) -> SeenRuns:
+    """Compare the runs of units of a part of an archive, as `verify_runs`; of experiments only what it needs for them.
 
-    selection: Selection
-    without: Collection[RunId] = ()
-    """Roots of units that stand in the target as jobs alone."""
-    jobs: Collection[RunId] = ()
-    """Names of the jobs that were put: what is below them is for their own verification."""
-
-    def roots(self, archive: Archive) -> Iterator[RunId] | None:
-        """None: every unit of the archive."""
-        if self.selection.everything and not self.without:
-            return None
-        return (root for root in planned_units(archive, self.selection) if root not in self.without)
-
-    def any(self, archive: Archive) -> bool:
-        """False where every chosen unit stands as a job alone. True where nothing is chosen at all."""
-        return not self.without or next(self.roots(archive) or iter(()), None) is not None
+    `shelved`: the target's storage was listed onto the part's shelf.
+    """
+    held = RunFiles(target, proof.archive, progress)
+    verifying = _Verifying.of(
+        proof, target, DirectUnits(Selection(include=tuple(units))), held, source=source, width=width, progress=progress
+    )
+    if proof.files.artifacts:
+        await held.begin_on_shelf(whole=shelved)
+    await for_each(verifying.steps(), verifying.verify, width)
+    there = {name: marks.tobytes() for name, marks in verifying.there.items()}
+    return SeenRuns(frozenset(verifying.experiments), frozenset(verifying.direct), there)
 
 
 @dataclass(slots=True)
@@ -131,7 +137,33 @@ class _Verifying:
     direct: set[str] = field(default_factory=set)
     """Those among them in which one should stand as it was: a job that was removed carried nothing of an experiment."""
     there: dict[str, array[int]] = field(default_factory=dict)
-    """Experiment -> hashes of the ids of our runs that it shows: 8 bytes each, of 100,000 names it would be 10 MB."""
+    """Experiment -> marks of the ids of our runs that it shows: 8 bytes each, of 100,000 names it would be 10 MB."""
+
+    @classmethod
+    def of(
+        cls,
+        proof: Proof,
+        target: Target,
+        units: DirectUnits,
+        held: RunFiles,
+        *,
+        source: Source | None,
+        width: int,
+        progress: Progress,
+    ) -> _Verifying:
+        """One that looked at nothing yet."""
+        archive, ledger = proof.archive, proof.ledger
+        points_of = PointCheck(archive, ledger, target, asyncio.Semaphore(width))
+        files_of = FileCheck(archive, ledger, target, held, proof.files, Supply(archive, source), proof.deep)
+        return cls(proof, target, units, points_of, files_of, known_profile(ledger), progress)
+
+    def take(self, seen: Sequence[SeenRuns]) -> None:
+        """What others saw of runs."""
+        for one in seen:
+            self.experiments |= one.experiments
+            self.direct |= one.direct
+            for name, marks in one.there.items():
+                self.there.setdefault(name, array("q")).frombytes(marks)
 
     @property
     def archive(self) -> Archive:
@@ -170,7 +202,7 @@ class _Verifying:
             self.proof.record(subject, {Aspect.FIELDS: absent, **nothing}, step.omissions)
         else:
             if not actual.hidden:
-                self.there.setdefault(actual.experiment, array("q")).append(hash(actual.id))
+                self.there.setdefault(actual.experiment, array("q")).append(mark_of(actual.id))
             outcomes, gone = await self._compare(step, actual)
             told = {one.what for one in gone}
             planned = (one for one in step.omissions if one.what not in told)
@@ -311,7 +343,7 @@ class _Verifying:
         """
         lacking, copies = set(self.there.pop(experiment.name, ())), list[RunId]()
         async for page in self.target.runs(experiment):
-            lacking.difference_update(hash(run.id) for run in page)
+            lacking.difference_update(mark_of(run.id) for run in page)
             findings += self._strangers(page)
             copies += self._copies(page)
         if copies:

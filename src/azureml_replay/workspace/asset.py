@@ -35,9 +35,10 @@ class AssetKey:
     kind: AssetKind
     name: str
     version: str
+    """Empty for what all versions of the name share."""
 
     def __str__(self) -> str:
-        return f"{self.kind.value} {self.name}:{self.version}"
+        return f"{self.kind.value} {self.name}:{self.version}".removesuffix(":")
 
     def __lt__(self, other: AssetKey) -> bool:
         return self._order < other._order
@@ -97,6 +98,8 @@ class Asset:
     """The named output of its run that it is: the service makes such data, under a name of its own."""
     owns_bytes: bool = False
     """True where its bytes belong to it; those of other data are somebody's, and stay where they are."""
+    at_home: bool = False
+    """True where its bytes lie in a store that every workspace of its kind has, at the same place in each."""
     files_of: RunId | None = None
     """The run whose own files are its bytes; None where they are its own, or nobody's here."""
     run_path: str | None = None
@@ -144,6 +147,19 @@ class AssetContainer:
     archived: bool = False
     document: Json = None
     unknown: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> AssetKey:
+        """The name, without a version."""
+        return AssetKey(self.kind, self.name, "")
+
+    @property
+    def fields(self) -> Mapping[str, Json]:
+        """What people say of it, by the names that findings show."""
+        told: dict[str, Json] = {f"tag {name}": value for name, value in self.tags.items()}
+        told |= {f"property {name}": value for name, value in self.properties.items()}
+        told |= {"description": self.description or None, "archived": self.archived or None}
+        return {name: value for name, value in told.items() if value is not None}
 
 
 ASSET, PLACE, RUN = "asset", "place", "run"

@@ -28,6 +28,8 @@ class AssetRule:
     files: bool = True
     """False where nobody wants files there."""
     aliases: bool = False
+    properties: bool = True
+    """False where what the versions of a name share has none."""
     archives: bool = True
     """False where a version cannot be archived, but is deleted."""
     stages: frozenset[str] | None = None
@@ -50,6 +52,7 @@ MLFLOW_ASSETS = AssetRule(
     counted=True,
     bytes_in_runs=True,
     aliases=True,
+    properties=False,
     archives=False,
     stages=frozenset({"Staging", "Production", "Archived"}),
     # 3.17 refuses / and :, older ones take them; a quote cannot stand in a filter (measured: 2.9, 3.17)

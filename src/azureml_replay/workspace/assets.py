@@ -26,6 +26,10 @@ class AssetSource(Protocol):
         """All names of a kind, archived ones too, by pages."""
         ...
 
+    async def asset_container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """What all versions of a name share, archived or not; None where there is no such name."""
+        ...
+
     def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
         """All versions of a name, archived ones too, by pages."""
         ...
@@ -69,8 +73,21 @@ class AssetTarget(AssetSource, Protocol):
         """
         ...
 
+    async def put_asset_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring what the versions of a name share up to date, as it was answered. Repeatable."""
+        ...
+
+    @property
+    def asset_naming(self) -> str:
+        """How runs here name an asset, at the example of one: only its name and version change."""
+        ...
+
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file of an asset's. Repeatable: a place holds what was put last."""
+        ...
+
+    async def remove_asset_file(self, place: Location) -> None:
+        """Remove one file. Repeatable: one that is gone is no error."""
         ...
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from azureml_replay.errors import Remedy
-from azureml_replay.model import Experiment, RunId, StoredFile
+from azureml_replay.model import AssetReference, Experiment, RunId, StoredFile
+from azureml_replay.workspace.asset import Asset, AssetKey
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.source import LendsFiles
 from azureml_replay.workspace.target import Target
@@ -34,6 +35,31 @@ class JobSeen:
     name: RunId
     experiment: str
     archived: bool
+
+
+TRIAL_FILE = "outputs/probe.txt"
+"""A file of the throw-away run that a model is made of."""
+TRIAL_FOLDER = "outputs/probe model/"
+"""A folder of it with an MLmodel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialAssets:
+    """Assets to be made once, to see what a workspace keeps of them."""
+
+    custom: Asset
+    """A model that is a file of the throw-away run."""
+    flow: Asset
+    """One that MLflow can load, in a folder of that run."""
+    text: Asset
+    """A model's version that is no number."""
+    data: Asset
+    environment: Asset
+    component: Asset
+    tree: Asset
+    """A pipeline component that uses the other one."""
+    output: Asset
+    """The data of a named output of the run."""
 
 
 class Examined(Target, LendsFiles, Protocol):
@@ -69,6 +95,22 @@ class Examined(Target, LendsFiles, Protocol):
 
     def stored_of_all(self) -> AsyncIterator[Sequence[StoredFile]]:
         """The files of all runs in the storage, by pages."""
+        ...
+
+    def trial_assets(self, run: RunId, *, other: bool = False) -> TrialAssets:
+        """What to make beside a throw-away run; `other`: something else under the same names. Asks nothing."""
+        ...
+
+    def reference(self, asset: Asset) -> AssetReference:
+        """How an input or output of a run names an asset of this workspace."""
+        ...
+
+    async def mlflow_shows(self, model: AssetKey) -> bool:
+        """False where MLflow's registry has no such version of a model."""
+        ...
+
+    async def takes_alias(self, model: AssetKey, alias: str) -> bool:
+        """Give a version an alias by MLflow's registry, and take it away again. False where it knows no aliases."""
         ...
 
     async def opened_by(self, datastore: str) -> str:

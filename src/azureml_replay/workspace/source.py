@@ -44,6 +44,10 @@ class StoredFiles(Protocol):
     whole: bool
     """True where the whole storage was listed at once; else it is asked run by run."""
 
+    def shelved(self, run: RunId) -> str:
+        """The name under which a run's files are on the shelf, where the whole storage was listed."""
+        ...
+
     def of(self, run: RunId) -> AsyncIterator[Artifact]:
         """A run's own files, as `Source.stored`. Raises UserError, with what to do, where they may not be listed."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.counting import counted
@@ -66,6 +66,47 @@ class Load:
     def troubled(self) -> bool:
         """True where the service takes fewer requests than we could send."""
         return self.wait_s >= 1 or not self.width or self.per_s is not None
+
+
+def joined_loads(of_each: Iterable[Mapping[str, Load]]) -> dict[str, Load]:
+    """The load of each service, of several processes that ask it."""
+    found: dict[str, list[Load]] = {}
+    for loads in of_each:
+        for name, load in loads.items():
+            found.setdefault(name, []).append(load)
+    return {name: _together(loads) for name, loads in found.items()}
+
+
+def _together(loads: Sequence[Load]) -> Load:
+    paces = [load.per_s for load in loads]
+    return Load(
+        in_flight=sum(load.in_flight for load in loads),
+        width=sum(load.width for load in loads),
+        ceiling=sum(load.ceiling for load in loads),
+        per_s=None if None in paces else sum(pace or 0.0 for pace in paces),
+        wait_s=max(load.wait_s for load in loads),
+        retries=sum(load.retries for load in loads),
+    )
+
+
+def joined_traffic(of_each: Iterable[Mapping[str, ServiceTraffic]]) -> dict[str, ServiceTraffic]:
+    """The requests to each service, of several processes; changes of width are those of the busiest one."""
+    found: dict[str, ServiceTraffic] = {}
+    for told in of_each:
+        for name, one in told.items():
+            before = found.get(name, ServiceTraffic())
+            widths = max(before, one, key=lambda traffic: traffic.requests).widths
+            found[name] = ServiceTraffic(before.requests + one.requests, before.refused + one.refused, [*widths])
+    return found
+
+
+def settled_below(traffic: Mapping[str, ServiceTraffic], ceiling: int) -> Iterator[str]:
+    """A line for each service that refused requests, and took fewer at a time in the end than might be sent."""
+    for name, told in traffic.items():
+        width = told.widths[-1][1] if told.widths else ceiling
+        if told.refused and width < ceiling:
+            at_a_time = f"{max(1, width)} of {counted(ceiling, 'request')} at a time"
+            yield f"{name} took {at_a_time} in the end: the service is the limit, more workers will not help"
 
 
 def in_words(sides: Mapping[str, Callable[[], Mapping[str, Load]]]) -> Iterator[str]:

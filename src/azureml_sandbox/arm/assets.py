@@ -20,6 +20,7 @@ from azureml_sandbox.arm.wire import version as version_asked
 from azureml_sandbox.assets import models, store
 from azureml_sandbox.assets.places import long_uri
 from azureml_sandbox.guids import stable_guid
+from azureml_sandbox.history.access import strict
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.bodies import arm_answer, body, part
 from azureml_sandbox.protocol.errors import Refused
@@ -34,6 +35,8 @@ _NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9\-_]{0,254}")
 _DATA = frozenset({"uri_file", "uri_folder", "mltable"})
 _COMMON = ("description", "tags", "properties", "isArchived", "isAnonymous")
 _DATA_KEYS = frozenset({*_COMMON, "dataUri", "dataType", "autoDeleteSetting", "stage"})
+_FEW_TAGS = 15
+"""With the variant `few-asset-tags`: what Azure Resource Manager documents of resources of its own."""
 _REFERENCED = ("referencedUris", "mltable")
 STAGED = "2023-04-01-preview"
 """The first version that has a model's `stage`, and the first that leaves an MLflow model where it lies (recorded)."""
@@ -87,7 +90,8 @@ async def environment(call: Call) -> Response:
     made = filled | given | {"condaFile": text, "provisioningState": "Succeeded"}
     made["osType"] = str(made["osType"] or "Linux").capitalize()  # sent as `linux` too, which is the same
     name, version, there = call.path("name"), call.path("asset_version"), _there(call, "environments")
-    if there is not None and any(there["properties"].get(key) != made.get(key) for key in _ENVIRONMENT):
+    may_not = there is not None and not store.may_change(call)
+    if there is not None and may_not and any(there["properties"].get(key) != made.get(key) for key in _ENVIRONMENT):
         raise errors.conflict(f"Environment {name}:{version} already exists, it cannot be changed.")
     return _stored(call, "environments", made)
 
@@ -108,7 +112,8 @@ async def data(call: Call) -> Response:
     folder = kind == "uri_folder" and uri.startswith("azureml:") and not uri.endswith("/")
     placed = {"dataUri": long_uri(call.workspace, uri) + ("/" if folder else ""), "isAnonymous": False}
     made = {key: value for key, value in given.items() if key in _DATA_KEYS or (key, kind) == _REFERENCED} | placed
-    store.same_paths(_there(call, "data"), made, "dataUri", "dataType", *(_REFERENCED[:1] if kind == "mltable" else ()))
+    table = _REFERENCED[:1] if kind == "mltable" else ()
+    store.same_paths(call, _there(call, "data"), made, "dataUri", "dataType", *table)
     return _stored(call, "data", made, listed=not given["isAnonymous"])
 
 
@@ -132,7 +137,7 @@ async def component(call: Call) -> Response:
         version = stable_guid(ANONYMOUS, version)
     made = given | {"description": None, "componentSpec": kept(_resolved(call, spec), version)}
     stored = call.world.assets.get(call.workspace.guid, "components", name, version)
-    if stored is not None:
+    if stored is not None and not store.may_change(call):
         _unchanged(name, stored["properties"]["componentSpec"], made["componentSpec"])
     made["properties"] = store.appended(stored, made["properties"])
     answer = store.put(call, "components", name, version, made, listed=not made["isAnonymous"])
@@ -170,6 +175,8 @@ async def _given(call: Call) -> Document:
     named(call)
     given: Document = part(await body(call), "properties", "object") or {}
     filled = {key: part(given, key, "object") or {} for key in ("tags", "properties")}
+    if len(filled["tags"]) > _FEW_TAGS and "few-asset-tags" in strict(call):
+        raise Refused(400, f"An asset takes at most {_FEW_TAGS} tags.", ("UserError", "BadArgument", "ArgumentInvalid"))
     return {"description": None, "isArchived": False, "isAnonymous": False} | given | filled
 
 

@@ -65,11 +65,12 @@ async def put_by_arm(call: Call, given: Document, before: Document | None, *, st
         raise Refused(400, f"The ModelType {kind} is not valid.", _CODES)
     where = located(call, str(given.get("modelUri") or ""))
     made = {key: given[key] for key in _COMMON} | {"modelType": kind, "modelUri": where.uri}
-    same_paths(before, made, "modelUri", "modelType")
+    same_paths(call, before, made, "modelUri", "modelType")
     flavors = given.get("flavors") or (await read(call, where.uri)).flavors if kind == MLFLOW else given.get("flavors")
     made |= {"flavors": flavors or {}, "jobName": _job(call, given, before, where)}
     if staged:
-        made |= {"stage": given.get("stage"), "provisioningState": "Succeeded"}
+        dropped = given["isArchived"] and "drop-archived-stages" in strict(call)
+        made |= {"stage": None if dropped else given.get("stage"), "provisioningState": "Succeeded"}
     if before is None and kind == MLFLOW and (copied or "replicate-models" in strict(call)):
         made["modelUri"] = await _replicated(call, where.uri)
     return made

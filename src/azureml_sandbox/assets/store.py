@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from azureml_sandbox import instants
 from azureml_sandbox.assets.documents import container, version_of, with_version
-from azureml_sandbox.history.access import caller
+from azureml_sandbox.history.access import caller, strict
 from azureml_sandbox.protocol.errors import Refused
 from azureml_sandbox.protocol.route import Call
 from azureml_sandbox.world import Document, Kind, Listing
@@ -40,13 +40,18 @@ def system_data(call: Call, before: Document | None) -> Document:
     return created | {f"lastModified{key}": value for key, value in ({"At": now} | by).items()}
 
 
-def same_paths(before: Document | None, given: Document, *keys: str) -> None:
+def same_paths(call: Call, before: Document | None, given: Document, *keys: str) -> None:
     """Raises Refused (400) where a version that is there would point elsewhere, or be of another type."""
-    if before is None:
+    if before is None or may_change(call):
         return
     kept = before["properties"]
     if any(str(kept.get(key)).lower() != str(given.get(key)).lower() for key in keys):
         raise Refused(400, PATHS_UPDATED, ("UserError",))
+
+
+def may_change(call: Call) -> bool:
+    """Whether what is there may become another thing: with the variant `overwrite-assets`."""
+    return "overwrite-assets" in strict(call)
 
 
 def appended(before: Document | None, given: Document) -> Document:

@@ -67,6 +67,12 @@ STRICT: Mapping[str, str] = {
     "drop-job-names": "ARM keeps no jobName of a model, whatever is sent",
     "replicate-models": "an MLflow model's files are copied when ARM registers it, and its URI is that of the copy",
     "hide-component-graphs": "ARM answers pipeline components without their jobs, to a GET and in lists, too",
+    "overwrite-assets": "ARM lets a model, data, an environment or a component be changed into another one",
+    "drop-archived-stages": "ARM keeps no stage of a model that is archived",
+    "few-asset-tags": "ARM refuses an asset with more than 15 tags",
+    "repeat-outputs": "each createUnregisteredOutput for an output of a run makes another version of its data",
+    "fixed-run-outputs": "inputs and outputs of a run stay as it was made with",
+    "text-model-versions": "MLflow's registry shows versions of models that are no number, too",
     "no-model-aliases": "MLflow's registry has no routes for aliases",
     "no-shared-keys": "storage accepts no account keys, and datastores have none",
 }

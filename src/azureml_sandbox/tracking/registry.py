@@ -22,6 +22,7 @@ from mlflow.protos.model_registry_pb2 import (
 )
 
 from azureml_sandbox import instants
+from azureml_sandbox.history.access import strict
 from azureml_sandbox.protocol import errors
 from azureml_sandbox.protocol.bodies import number, token
 from azureml_sandbox.protocol.errors import Refused
@@ -49,7 +50,8 @@ def container(call: Call, name: str) -> Document:
 
 def version(call: Call, name: str, given: str) -> Document:
     """One version. Raises Refused (404)."""
-    found = call.world.assets.get(call.workspace.guid, "models", name, given) if given.isdecimal() else None
+    shown = given.isdecimal() or "text-model-versions" in strict(call)
+    found = call.world.assets.get(call.workspace.guid, "models", name, given) if shown else None
     if found is None:
         raise errors.not_found("Model version", f"{name}:{given}")
     return found

@@ -151,6 +151,7 @@ def noted(archive: Archive) -> None:
     """What tells of moments."""
     archive.mark_imported(Imported("jobs.json", b"digest", files=True))
     archive.put_studio(SOURCE, "https://studio")
+    archive.put_asset_naming(TARGET, "azureml://locations/here/workspaces/guid/data/a/versions/1")
     archive.put_examination(SOURCE, "source", [{"probe": "roles"}])
     part = SessionPart(verb="extract", seconds=1.5, counts={"runs": 2})
     traffic = {"source runs": ServiceTraffic(3, 0, [(0, 8)])}

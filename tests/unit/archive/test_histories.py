@@ -99,11 +99,11 @@ def test_what_is_selected_is_asked_about_by_pages_too(archive: Archive) -> None:
 
 
 def test_what_a_target_says_of_runs_comes_by_pages_too(archive: Archive) -> None:
-    """Its number; whether it has new ids, which runs have some, were created without a lender, or how; refusals."""
+    """Its number; new ids, if any, and which; created without a lender, or how; refusals; whether it has assets."""
     target = azure_place("sub", "group", "asked")
     archive.ledger(target).bind({RunId("root-001"): RunId("new")})
 
-    assert questions(archive, Selection(), target) == ((7 + 7) * 3 + 1, FAMILIES * (1 + CHILDREN))
+    assert questions(archive, Selection(), target) == ((7 + 8) * 3 + 1, FAMILIES * (1 + CHILDREN))
 
 
 def test_what_a_target_calls_runs_comes_with_them(archive: Archive) -> None:

@@ -39,6 +39,7 @@ RELEASED: list[str] = [
     "28ed7edbc98bbd05",
     "558bc6d7e39a8608",
     "2cc394d85ec7af18",
+    "a5fbdaec7a8da89b",
 ]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from azureml_replay.cli.doctor import _lines, _verdict
-from azureml_replay.diagnosis.doctor import Diagnosis
-from azureml_replay.diagnosis.sheet import Outcome, ProbeRow
+from azureml_replay.target.diagnosis.doctor import Diagnosis
+from azureml_replay.target.diagnosis.sheet import Outcome, ProbeRow
 from azureml_replay.terminal.layout import drawn_lines
 
 GRANT = "az role assignment create --assignee 1234 --role Reader --scope /subscriptions/s/resourceGroups/g"

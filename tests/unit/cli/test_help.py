@@ -18,12 +18,14 @@ from azureml_replay.cli.examples import EXAMPLES, OTHER
 from azureml_replay.cli.help import group_of, table
 from azureml_replay.cli.reference import commands, help_of
 from extractor.extract_jobs import app as extract_jobs
+from mltable_yaml_migrator.export_yaml import app as export_yaml
+from mltable_yaml_migrator.import_yaml import app as import_yaml
 from replayer.build_pipeline import app as build_pipeline
 
 GROUP: Any = typer.main.get_command(app)
 EVERY = [pytest.param(GROUP.commands[name], id=name) for name in commands()] + [
     pytest.param(typer.main.get_command(old), id=old.registered_commands[0].callback.__name__)  # type: ignore[union-attr]
-    for old in (extract_jobs, build_pipeline)
+    for old in (extract_jobs, build_pipeline, export_yaml, import_yaml)
 ]
 
 

@@ -23,6 +23,8 @@ SAMPLES = {
     "--assets": "none",
     "--asset-types": "model",
     "--on-asset-conflict": "next",
+    "--asset-data": "all",
+    "--outputs": "reference",
     "--artifacts": "download",
     "--ids": "new",
     "--on-conflict": "skip",
@@ -40,6 +42,7 @@ SAMPLES = {
     "--mode": "synthetic",
 }
 """A value for each option that takes not any text or number."""
+FILES = {"--include-file", "--asset-list"}
 COMPANY = {
     "--seed": ["--expand-automl-trials", "--replay-automl-trial-sampling", "random"],
     "--replay-automl-max-trials": ["--expand-automl-trials"],
@@ -104,7 +107,7 @@ def cases() -> Iterator[object]:
 def test_each_option_changes_something_or_is_refused(line: list[str], parameter: Any, tmp_path: Path) -> None:
     option = parameter.opts[-1]
     (tmp_path / "ids.txt").write_text("r1\n")
-    value = [] if parameter.is_flag else [SAMPLES.get(option, "ids.txt" if option == "--include-file" else "7")]
+    value = [] if parameter.is_flag else [SAMPLES.get(option, "ids.txt" if option in FILES else "7")]
     if option == "--mode" and "--mode" in line:
         value = ["direct"]
     synthetic_line = "synthetic" in line
@@ -121,3 +124,19 @@ def test_no_file_is_chosen_where_none_is_carried(option: str) -> None:
     told = asked([*LINES["replay"], "--no-artifacts", option, *value])
     assert told.startswith(f"refused: {option}")
     assert "--no-artifacts contradict each other" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "beside"),
+    [
+        (["--asset", "a"], ["--assets", "all"]),
+        (["--asset-list", "ids.txt"], ["--assets", "none"]),
+        (["--asset-data", "all"], ["--assets", "none"]),
+        (["--max-asset-size", "7"], ["--assets", "none"]),
+        (["--outputs", "reference"], ["--no-artifacts"]),
+    ],
+)
+def test_what_chooses_assets_does_not_contradict_itself(typed: list[str], beside: list[str], tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("a\n")
+    told = asked([*LINES["migrate"], *typed, *beside])
+    assert told == f"refused: {' '.join(typed)} and {beside[0]} contradict each other: leave one of them out"

@@ -17,6 +17,8 @@ from azureml_replay.disk.outputs import refuse_unwritable
 from azureml_replay.errors import UserError
 from azureml_replay.terminal import log_file
 from extractor.extract_jobs import app as extract_jobs
+from mltable_yaml_migrator.export_yaml import app as export_yaml
+from mltable_yaml_migrator.import_yaml import app as import_yaml
 from replayer.build_pipeline import app as build_pipeline
 
 NOWHERE = "/proc/nope/x"
@@ -27,7 +29,8 @@ def commands() -> Iterator[tuple[str, typer.Typer, list[str]]]:
     """Every command that logs, with a word for all that it needs."""
     for name, one in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         yield name, app, [name, *needed(one)]
-    for name, seed in (("extract_jobs", extract_jobs), ("build_pipeline", build_pipeline)):
+    old = {"extract_jobs": extract_jobs, "build_pipeline": build_pipeline}
+    for name, seed in {**old, "export_yaml": export_yaml, "import_yaml": import_yaml}.items():
         yield name, seed, needed(typer.main.get_command(seed))
 
 

@@ -32,7 +32,18 @@ from azureml_replay.workspace.target import Target
 
 SOURCE = Place("azureml", "key", "the source")
 STRANGER = LeaseHolder("00000000-0000-4000-8000-000000000000", "bert@elsewhere", "elsewhere")
-READS = {"profile", "settle", "without_end", "tagged_runs", "registered", "job", "blob_url", "staged", "asset_place"}
+READS = {
+    "profile",
+    "settle",
+    "without_end",
+    "tagged_runs",
+    "registered",
+    "job",
+    "blob_url",
+    "staged",
+    "asset_place",
+    "asset_naming",
+}
 """What a target and a submitter have beside a source's methods that changes nothing."""
 
 

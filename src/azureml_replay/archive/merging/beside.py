@@ -107,6 +107,7 @@ class BesideFold(Both):
             new = f"select {cells} from theirs.{table} except select {cells} from main.{table}"  # noqa: S608
             self._execute(f"insert into {table} ({cells}) select {cells} from ({new}) order by {by}")  # noqa: S608
         self._execute("insert or ignore into studio select * from theirs.studio")
+        self._execute("insert or ignore into asset_naming select * from theirs.asset_naming")
         self._execute(
             f"""
             insert or replace into examination select {listed("examination", "x.")} from theirs.examination x

@@ -10,7 +10,7 @@ from azureml_replay.azure.place import names_of, resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
-from azureml_replay.azure.wire.naming import SEGMENTS, Scope, uses
+from azureml_replay.azure.wire.naming import SEGMENTS, Scope, name_in_runs, uses
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound, Rejected
@@ -41,6 +41,11 @@ class Assets:
         )
         self._knows_accounts = False
 
+    @property
+    def scope(self) -> Scope:
+        """The names under which documents mean this workspace."""
+        return self._scope
+
     def uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
         """The assets that a run and its job name, each way once."""
         found = list(uses(job.document if job else None, self._scope))
@@ -59,6 +64,20 @@ class Assets:
         path = f"/{SEGMENTS[kind]}/{quote(name, safe='')}/versions"
         async for page in self._arm.listed(path, _LISTED.get(kind, _ALL)):
             yield [await self._read(item, AssetKey(kind, name, str(item.get("name")))) for item in page.items]
+
+    async def container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """What the versions of a name share; None where there is no such name."""
+        try:
+            document = await self._arm.below(encode_assets.name_path(SEGMENTS[kind], name))
+        except NotFound:
+            return None
+        return decode_assets.container(document, kind)
+
+    async def put_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring what the versions of a name share up to date; as answered."""
+        path = encode_assets.name_path(SEGMENTS[container.kind], container.name)
+        answer = await self._arm.put(path, encode_assets.container_body(container), unchecked, repeatable=True)
+        return decode_assets.container(answer, container.kind)
 
     async def find(self, key: AssetKey) -> Asset | None:
         """One version; None where there is none."""
@@ -97,6 +116,11 @@ class Assets:
         """The file at a place, or those below it."""
         async for page in self._storage.listed(place.datastore, place.path):
             yield [one for one in page if _is_at(one.location.path, place.path)]
+
+    @property
+    def naming(self) -> str:
+        """How runs of the workspace name an asset."""
+        return name_in_runs(self._scope)
 
     async def put_file(self, place: Location, file: PutFile) -> None:
         """Write one file; in the artifact store its entry in the index comes first, as for files of runs."""

@@ -7,9 +7,9 @@ from itertools import islice
 from urllib.parse import quote
 
 from azureml_replay.azure.wire import decode_mlflow, encode, encode_mlflow
-from azureml_replay.errors import NotFound, Unavailable
+from azureml_replay.errors import NotFound, Rejected, Unavailable
 from azureml_replay.model import Points, Run, RunId, Series
-from azureml_replay.sending.sender import Sender, Service
+from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Service
 from azureml_replay.workspace.lease import Check
 
 EXPERIMENTS_PER_SEARCH = 100
@@ -22,7 +22,8 @@ class MlflowService:
     def __init__(self, sender: Sender, api: str, arm_id: str, scope: str) -> None:
         """`api` is the data plane's host, `arm_id` the workspace's resource id, `scope` what tokens are for."""
         self._sender = sender
-        self._runs = f"{api}/mlflow/v2.0{quote(arm_id)}/api/2.0/mlflow/runs"
+        top = f"{api}/mlflow/v2.0{quote(arm_id)}/api/2.0/mlflow"
+        self._runs, self._models, self._versions = f"{top}/runs", f"{top}/registered-models", f"{top}/model-versions"
         self._service = Service("mlflow", scope)
 
     async def metric_names(self, run: RunId) -> Sequence[str]:
@@ -72,6 +73,30 @@ class MlflowService:
         """Write status and end of a run of which `encode_mlflow.can_end` is true. Repeatable."""
         body = encode_mlflow.ended_run(run)
         await self._sender.send(self._service, "POST", f"{self._runs}/update", json=body, repeatable=True)
+
+    async def shows_version(self, model: str, version: str) -> bool:
+        """False where the registry has no such version of a model."""
+        url = f"{self._versions}/get?name={encode.quoted(model)}&version={encode.quoted(version)}"
+        try:
+            await self._sender.send(self._service, "GET", url, repeatable=True)
+        except Rejected as error:
+            if error.status not in (400, *NOT_SPOKEN):
+                raise
+            return False
+        return True
+
+    async def takes_alias(self, model: str, version: str, alias: str) -> bool:
+        """Give a version an alias, and take it away again; False where the registry knows none. Repeatable."""
+        given = encode_mlflow.alias(model, version, alias)
+        try:
+            await self._sender.send(self._service, "POST", f"{self._models}/alias", json=given, repeatable=True)
+        except Rejected as error:
+            if error.status not in (400, *NOT_SPOKEN):
+                raise
+            return False
+        taken = encode_mlflow.alias(model, None, alias)
+        await self._sender.send(self._service, "DELETE", f"{self._models}/alias", json=taken, repeatable=True)
+        return True
 
     async def tagged(
         self, experiment_id: str, tag: str, value: str

@@ -52,6 +52,10 @@ class StoredListing:
                 listed(len(page))
         return listing
 
+    def shelved(self, run: RunId) -> str:
+        """The name of its container."""
+        return container_of(run)
+
     async def of(self, run: RunId) -> AsyncIterator[Artifact]:
         """The files in a run's own container. Raises UserError where it may not be listed."""
         if self.whole:

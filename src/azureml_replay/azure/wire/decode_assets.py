@@ -74,6 +74,7 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
         run=RunId(made_by[0]) if made_by else read("jobName", lambda value: RunId(words(value)), None) or None,
         output=made_by[1] if made_by else None,
         owns_bytes=kind in OWN or (made_by is not None and place is not None and place.datastore == STORE),
+        at_home=place is not None and place.datastore == STORE,
         files_of=_run_in(place),
         run_path=_path_in_run(place),
         place=place,

@@ -12,7 +12,14 @@ from azureml_replay.azure.wire.fidelity_assets import sent_of
 from azureml_replay.azure.wire.naming import Scope, long_uri, moved, named_key, replaced, scope_of
 from azureml_replay.azure.wire.places import place_of
 from azureml_replay.model import Json, Location, RunId
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, mention_of_place
+from azureml_replay.workspace.asset import (
+    Asset,
+    AssetContainer,
+    AssetKey,
+    AssetKind,
+    digest_of,
+    mention_of_place,
+)
 from azureml_replay.workspace.reader import mapping
 
 UPLOADED = "LocalUpload"
@@ -100,7 +107,20 @@ def _placed(asset: Asset, body: Mapping[str, Any], scope: Scope, web: str | None
 
 def version_path(key: AssetKey, segment: str) -> str:
     """The path of a version below its workspace."""
-    return f"/{segment}/{quote(key.name, safe='')}/versions/{quote(key.version, safe='')}"
+    return f"{name_path(segment, key.name)}/versions/{quote(key.version, safe='')}"
+
+
+def name_path(segment: str, name: str) -> str:
+    """The path of a name below its workspace."""
+    return f"/{segment}/{quote(name, safe='')}"
+
+
+def container_body(container: AssetContainer) -> dict[str, Any]:
+    """The body that brings what the versions of a name share up to date; data needs its type too (assets.md 1.1)."""
+    said = mapping(mapping(container.document or {}).get("properties") or {})
+    body: dict[str, Any] = {"description": container.description, "isArchived": container.archived}
+    body |= {"tags": dict(container.tags), "properties": dict(container.properties)}
+    return {"properties": {**body, **({"dataType": said["dataType"]} if said.get("dataType") else {})}}
 
 
 def output_body(asset: Asset, run: RunId, scope: Scope) -> dict[str, Any]:

@@ -44,5 +44,10 @@ def tagged_search(experiment_id: str, tag: str, value: str, token: str | None) -
     return {**found, "filter": f"tags.{tag} = '{value}'", **({"page_token": token} if token else {})}
 
 
+def alias(model: str, version: str | None, name: str) -> Body:
+    """Request of `registered-models/alias`: to give a version an alias, or without one to take it away."""
+    return {"name": model, "alias": name, **({} if version is None else {"version": version})}
+
+
 def _ms(moment: Instant) -> int:
     return moment.ticks // _TICKS_PER_MS

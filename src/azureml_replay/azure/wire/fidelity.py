@@ -39,8 +39,8 @@ _CREATE_RUN = (
         "each key but `CancelUri` (acts on the source: never sent) and `mlflow.artifactUri` (below)",
     ),
     Key("parameters", Fidelity.CARRIED, "each key, any JSON; beyond limits: overflow"),
-    Key("inputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset"),
-    Key("outputs", Fidelity.CARRIED, "each reference as it is: it names the source's asset; its bytes: an omission"),
+    Key("inputs", Fidelity.CARRIED, "the target's asset where it is there as it was sent, once it is; else as it is"),
+    Key("outputs", Fidelity.CARRIED, "as of inputs; bytes of named outputs: see the guide of assets"),
     Key(
         "inputDatasets",
         Fidelity.CARRIED,

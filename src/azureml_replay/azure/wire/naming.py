@@ -207,6 +207,29 @@ def moved(text: str, there: AssetKey, scope: Scope) -> str:
     )
 
 
+def name_in_runs(scope: Scope) -> str:
+    """How runs of a workspace name an asset, at the example of one (assets.md 2, F6)."""
+    return f"azureml://locations/{scope.region}/workspaces/{scope.guid}/data/a/versions/1"
+
+
+def named_in(text: str, there: AssetKey, like: str) -> str | None:
+    """The name of an asset in the runs of another workspace, where it is `there`; None for any other reference.
+
+    `like` is what `name_in_runs` says of that workspace.
+    """
+    found, example = parse(text), parse(like)
+    if found is None or example is None or {found.form, example.form} != {Spelling.LOCATED}:
+        return None
+    own = {"region": example["region"], "guid": example["guid"]}
+    return render(found.having(**own, name=there.name, version=there.version))
+
+
+def located(key: AssetKey, scope: Scope) -> str:
+    """How run history names an asset of a workspace (pipe-details-completed.json)."""
+    where = f"azureml://locations/{scope.region}/workspaces/{scope.guid}"
+    return f"{where}/{SEGMENTS[key.kind]}/{key.name}/versions/{key.version}"
+
+
 def long_uri(place: Location, scope: Scope) -> str:
     """The URI of a place in a workspace's own storage, whole."""
     return (

@@ -29,6 +29,8 @@ from azureml_replay.workspace.reader import Document, Reader, beyond, readable, 
 MODELS_STORE = "models"
 """Where the files of logged models lie (MLflow 3), as archives name it."""
 TYPE_TAG, ARCHIVED_TAG = "azureml_replay.type", "azureml_replay.archived"
+OWN_MODEL_TAG = "azureml_replay.made"
+"""Of a registered model that replay made: `undo` removes it with the last of its versions."""
 SKIPPED_TAG = "azureml_replay.skipped"
 """Of a version that stands for a number that the source left out: deleted as soon as it is made."""
 MLFLOW_MODEL = "mlflow_model"
@@ -90,11 +92,12 @@ def next_page(document: Document | None) -> str | None:
 def _container(document: Document) -> AssetContainer:
     read = Reader(document)
     tags: dict[str, str | None] = read("tags", _tags, {})
+    own = {key: value for key, value in tags.items() if key != OWN_MODEL_TAG}
     return AssetContainer(
         kind=AssetKind.MODEL,
         name=unicode_text(document["name"]),
         description=read("description", words, None) or None,
-        tags=tags,
+        tags=own,
         document={**beyond(document, frozenset({"latest_versions"})), "tags": tags},
         unknown=unknown(document, _KNOWN_MODEL),
     )
@@ -218,10 +221,16 @@ def tags_of(asset: Asset) -> dict[str, str]:
     return tags
 
 
+def is_ours(container: AssetContainer) -> bool:
+    """True for a registered model that replay made."""
+    tags = container.document.get("tags") if isinstance(container.document, Mapping) else None
+    return isinstance(tags, Mapping) and OWN_MODEL_TAG in tags
+
+
 def created_model(container: AssetContainer) -> Body:
-    """Body of `registered-models/create`."""
+    """Body of `registered-models/create`; it says that replay made it."""
     told = {"description": text(container.description)} if container.description else {}
-    tags = {key: value or "" for key, value in container.tags.items()}
+    tags = {**{key: value or "" for key, value in container.tags.items()}, OWN_MODEL_TAG: "yes"}
     return {"name": text(container.name), "tags": pairs(tags), **told}
 
 

@@ -1,5 +1,6 @@
 // Everything of one run: what differs first.
 import { addressOf } from "./address";
+import { references } from "./assets";
 import { canBeLogarithmic, figure, isLogarithmic, setLogarithmic } from "./charts";
 import type { Block } from "./data";
 import { clean, copy, h, link, table, type Child } from "./dom";
@@ -73,6 +74,7 @@ export function detail(one: Detail, from: Block, rows: Rows, at: number, redraw:
     section("Tags", one.tags.length, pairs("Tags", one.tags)),
     section("Properties", one.properties.length, pairs("Properties", one.properties)),
     section("Inputs and outputs", one.assets.length, pairs("Inputs and outputs", one.assets)),
+    section("What it refers to, and what became of it", one.references.length, one.references.length > 0 && references(one.references)),
     section("Lineage, as written to the target", one.lineage.length, pairs("Lineage", one.lineage)),
     section("Files", one.files_of, files(one)),
   ];

@@ -1,6 +1,7 @@
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
 import { leaveAddress, runInAddress, showInAddress } from "./address";
+import { assets } from "./assets";
 import { bar } from "./bar";
 import { drawAll, forget, isPrinting, onTheme, setPrinting } from "./charts";
 import { block, json, type Block } from "./data";
@@ -98,7 +99,7 @@ async function start(): Promise<void> {
   const left = h("div", { class: "left" }, above.element, none, tree.element);
   const main = h("main", {}, left);
   main.append(splitter(main, redraw), right, beside);
-  document.getElementById("page")!.replaceChildren(top(head), findings, list, main, keys);
+  document.getElementById("page")!.replaceChildren(top(head), ...section(assets(head, rows)), findings, list, main, keys);
 
   index.verdict.forEach((verdict, at) => verdict === 0 && rows.unfoldTo(at));
   tree.show({ text: "", verdicts: new Set(), status: -1, kind: -1, experiment: -1 });
@@ -170,6 +171,8 @@ async function start(): Promise<void> {
   });
   document.documentElement.dataset.ready = "yes";
 }
+
+const section = (one: HTMLElement | null): HTMLElement[] => (one ? [one] : []);
 
 function leftOut(head: Head): HTMLElement {
   return h(

@@ -76,10 +76,10 @@ function figure([what, size, note]: [string, number, string], unasked: boolean):
 
 /** Paper folds nothing. The event comes by itself, but later than the paper. */
 export function unfold(): void {
-  const details = document.querySelector<HTMLDetailsElement>("details.more");
-  if (!details || details.open) return;
-  details.open = true;
-  details.dispatchEvent(new Event("toggle"));
+  for (const details of document.querySelectorAll<HTMLDetailsElement>("details.more:not([open])")) {
+    details.open = true;
+    details.dispatchEvent(new Event("toggle"));
+  }
 }
 
 function more(head: Head): HTMLElement {

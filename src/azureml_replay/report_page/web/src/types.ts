@@ -95,6 +95,28 @@ export interface Sheet {
   of_columns: number;
 }
 
+export interface AssetEntry {
+  id: string;
+  verdict: number;
+  became: string;
+  notes: string[];
+  archived: boolean;
+  made: string;
+  used: string[];
+  used_of: number;
+  needs: string[];
+  links: Pair[];
+}
+
+export interface Reference {
+  where: string;
+  what: string;
+  became: string;
+  asset: string;
+  verdict: number;
+  links: Pair[];
+}
+
 export interface Detail {
   id: string;
   facts: Pair[];
@@ -105,6 +127,7 @@ export interface Detail {
   tags: Pair[];
   properties: Pair[];
   assets: Pair[];
+  references: Reference[];
   lineage: Pair[];
   curves: Curve[];
   singles: Single[];
@@ -147,6 +170,9 @@ export interface Head {
   commands: Command[];
   widths: [string, number, number, [number, number][]][];
   widths_of: string;
+  assets: AssetEntry[];
+  assets_of: number;
+  elsewhere: [string, string, number][];
   left_out: number;
   max_bytes: number;
   sharded: boolean;

@@ -48,6 +48,17 @@ PROBES = {
     "repeated points": "what a second sending of the same rows does",
     "later points": "a run that has ended says that it has changed",
     "batch sizes": "1,000 rows, 100 runs in a request",
+    "model links": "a model keeps the run that it is sent with",
+    "model places": "a model may lie among the files of a run",
+    "moved models": "an MLflow model stays where it was sent to lie",
+    "asset conflicts": "what a second sending of another content does, kind by kind",
+    "asset stages": "a model keeps its stage when it is archived by the same request",
+    "asset tags": "100 tags of 1,000 characters",
+    "component graphs": "a pipeline component is answered with its graph",
+    "output data": "what a second making of a run's output does",
+    "run outputs": "a run that has ended takes other outputs",
+    "text versions": "MLflow shows a model's version that is no number",
+    "model aliases": "MLflow's registry knows them",
     "limits": "what the target takes beyond the documented limits",
 }
 """Name of a probe -> what it asks. `docs/concepts/assumptions.md` says which assumption each of them tests."""

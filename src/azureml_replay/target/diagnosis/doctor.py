@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import cast
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.diagnosis.reads import ReadExamination
-from azureml_replay.diagnosis.server import ServerReads, ServerWrites
-from azureml_replay.diagnosis.sheet import Outcome, ProbeRow, Seen, Sheet
-from azureml_replay.diagnosis.writes import WriteExamination
 from azureml_replay.errors import Exit
 from azureml_replay.progress import SILENT, Progress
+from azureml_replay.target.diagnosis.reads import ReadExamination
+from azureml_replay.target.diagnosis.server import ServerReads, ServerWrites
+from azureml_replay.target.diagnosis.sheet import Outcome, ProbeRow, Seen, Sheet
+from azureml_replay.target.diagnosis.writes import WriteExamination
 from azureml_replay.target.probe import Probe, keep_probe, known_probe
 from azureml_replay.target.trial import bound_route, experiments_held
 from azureml_replay.workspace.examined import Examined, Subject

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 from azureml_replay.counting import counted
-from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.model import Experiment, Run
+from azureml_replay.target.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.target.probe import OPTIONAL, VITAL, Probe
 from azureml_replay.target.trial import probe_of
 from azureml_replay.workspace.lease import OWN_EXPERIMENT

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import cast
 
-from azureml_replay.diagnosis.limits import LimitTrial
-from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import IdsRefused, Rejected, ServiceError, UserError
 from azureml_replay.files.bytes import read_piece
 from azureml_replay.model import Experiment, Points, RunForm, Series, SeriesKey, StoredFile
+from azureml_replay.target.diagnosis.assets import AssetExamination
+from azureml_replay.target.diagnosis.limits import LimitTrial
+from azureml_replay.target.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.target.doubtful import DOUBTFUL, NULLS
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, VITAL, Probe
@@ -78,6 +79,7 @@ class WriteExamination:
         await self.sheet.check("repeated points", self._repeated_points)
         await self.sheet.check("archived experiments", self._archived_experiments)
         await self.sheet.check("limits", self._limits)
+        await AssetExamination(self.sheet, self.target, self.thrown.run).all()
         written = fine["points"] and fine["files"] and fine["ends"]  # else what lacks is a role, not the target's way
         return replace(self.probe, experiments=before.own, made=before.made) if written else None
 

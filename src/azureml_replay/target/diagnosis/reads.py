@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.counting import counted
-from azureml_replay.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.errors import Forbidden, NotFound
 from azureml_replay.model import Experiment, Run, RunId
+from azureml_replay.target.diagnosis.sheet import Outcome, Seen, Sheet
 from azureml_replay.workspace.examined import Examined, JobSeen, StoreSeen
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 

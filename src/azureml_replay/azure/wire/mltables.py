@@ -1,0 +1,139 @@
+"""MLTable files: the places that `paths` names, and the same text with other places (pure).
+
+Values are replaced where they stand in the text, so that comments, order and transformations stay as somebody wrote
+them (assets.md 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from azureml_replay.azure.wire.decode_assets import asset
+from azureml_replay.azure.wire.naming import Scope, long_uri, place_of_uri
+from azureml_replay.azure.wire.references import Spelling, parse, render
+from azureml_replay.model import Json, Location
+from azureml_replay.workspace.asset import Asset, AssetKind
+
+FILE = "MLTable"
+"""The name of the file in its folder."""
+_NAMING = frozenset({"file", "folder", "pattern"})
+_QUOTES = frozenset({"'", '"'})
+_WHOLE_WORKSPACE = frozenset({Spelling.LONG, Spelling.LISTED})
+"""Forms that name the workspace: all others mean the one in which the table is read."""
+
+
+def paths_of(text: str) -> list[str]:
+    """The values below `paths`, in their order. Raises ValueError where the text is no YAML."""
+    return [node.value for node in _nodes(text)]
+
+
+def with_paths(text: str, change: Callable[[str], str]) -> str:
+    """The text with `change` made of each value below `paths`. Raises ValueError where the text is no YAML.
+
+    A value that is spelt over several lines stays.
+    """
+    made, at = [], 0
+    for node in sorted(_nodes(text), key=lambda one: one.start_mark.index):
+        start, stop = node.start_mark.index, node.end_mark.index
+        new = change(node.value)
+        if start < at or new == node.value or node.style not in {None, *_QUOTES}:
+            continue  # one that an alias names again was changed at its first place
+        quote = node.style or ""
+        if text[start:stop] != f"{quote}{node.value}{quote}":
+            continue
+        made += [text[at:start], f"{quote}{new}{quote}"]
+        at = stop
+    return "".join([*made, text[at:]])
+
+
+def _nodes(text: str) -> Iterator[Any]:
+    try:
+        root = yaml.compose(text, Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ValueError(str(error).partition("\n")[0]) from None
+    for key, value in root.value if isinstance(root, yaml.MappingNode) else ():
+        if key.value == "paths" and isinstance(value, yaml.SequenceNode):
+            for item in value.value:
+                for name, one in item.value if isinstance(item, yaml.MappingNode) else ():
+                    if name.value in _NAMING and isinstance(one, yaml.ScalarNode):
+                        yield one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableMove:
+    """A table that moves from one folder of a workspace to one of another workspace."""
+
+    source: Scope
+    target: Scope
+    folder: Location
+    """Where it lies in the source; the path ends with a slash."""
+    there: Location
+
+    def moved(self, path: str) -> str:
+        """A value of `paths` as it means the same in the target; what is no place of the source's stays."""
+        found, place = parse(path), place_of_uri(path, self.source)
+        if found is None or place is None or found.form is Spelling.WEB:
+            return path
+        moved = Location(place.datastore, self._path(place))
+        if found.form is Spelling.LISTED:
+            return long_uri(moved, self.target)
+        fields = {"path": moved.path}
+        if found.form is Spelling.LONG:
+            scope = self.target
+            fields |= {"subscription": scope.subscription, "group": scope.group, "workspace": scope.workspace}
+        return render(found.having(**fields))
+
+    def _path(self, place: Location) -> str:
+        """What lies in the table's folder moves with it."""
+        base = self.folder
+        if place.datastore == base.datastore and f"{place.path}/".startswith(base.path):
+            return self.there.path + place.path[len(base.path) :]
+        return place.path
+
+    def names_source(self, path: str) -> bool:
+        """True where a value names the source's workspace, so that it would be read from there."""
+        found = parse(path)
+        return found is not None and found.form in _WHOLE_WORKSPACE and self.source.owns(found)
+
+    def stays_behind(self, path: str) -> bool:
+        """True where a value leads out of the table's folder: what lies there does not come with it."""
+        found, place = parse(path), place_of_uri(path, self.source)
+        if found is None:
+            return not path.startswith("/") and _climbs(path)
+        base = self.folder
+        inside = place is not None and place.datastore == base.datastore and f"{place.path}/".startswith(base.path)
+        return not inside
+
+
+def _climbs(path: str) -> bool:
+    level = 0
+    for part in path.split("/"):
+        level += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if level < 0:
+            return True
+    return False
+
+
+def place_named(uri: str, scope: Scope) -> Location | None:
+    """The folder in a workspace's own storage that the URI of a table leads to; None for any other place."""
+    place = place_of_uri(uri, scope)
+    if place is None or place.path.endswith("/"):
+        return place
+    return Location(place.datastore, f"{place.path}/")
+
+
+def table_uri(place: Location, scope: Scope) -> str:
+    """The URI of a table that lies there."""
+    return long_uri(place, scope)
+
+
+def table_asset(  # noqa: PLR0917
+    name: str, version: str, kind: str, uri: str, paths: list[str], scope: Scope, told: Mapping[str, Json]
+) -> Asset:
+    """The data asset of a table at a URI; `told`: its description, tags and properties."""
+    said = {"dataType": kind, "dataUri": uri, "referencedUris": paths, **told}
+    return asset({"name": version, "properties": said}, AssetKind.DATA, name, scope)

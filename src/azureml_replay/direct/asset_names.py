@@ -1,0 +1,79 @@
+"""What the versions of a name share -> workspace: descriptions, tags, and whether the name is archived; last of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.errors import Remedy, ServiceError, noted
+from azureml_replay.planning.asset_names import digest_of_name, merged, names_of
+from azureml_replay.target.expected_assets import ExpectedAssets
+from azureml_replay.target.lease import hold
+from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset import Asset, AssetKey
+from azureml_replay.workspace.assets import AssetTarget
+
+NAMES_AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class NameSender:
+    """Brings names of which this archive made a version up to date. A name that shares nothing is not asked for."""
+
+    archive: Archive
+    ledger: TargetLedger
+    target: AssetTarget
+    expected: ExpectedAssets
+    count: int = 0
+    """Names that were written."""
+    failed: list[tuple[AssetKey, str, Remedy | None]] = field(default_factory=list)
+
+    async def send(self, assets: Iterable[Asset], receipts: Iterable[AssetReceipt]) -> None:
+        """`receipts` are those of versions. Repeatable."""
+        made = {_name(one.key): _name(one.there) for one in receipts if one.state is AssetState.SENT}
+        before = self.ledger.name_receipts()
+
+        async def one(key: AssetKey) -> None:
+            try:
+                await self._send_one(key, made[key], before.get(key))
+            except ServiceError as error:
+                self.failed.append((key, noted(error, str(key)), error.remedy))
+
+        await for_each([key for key in names_of(assets) if key in made], one, NAMES_AT_ONCE)
+
+    async def _send_one(self, key: AssetKey, there: AssetKey, before: AssetReceipt | None) -> None:
+        container = self.archive.asset_container(key.kind, key.name)
+        digest = digest_of_name(container)
+        if before.planned == digest if before else not (container and container.fields):
+            return
+        found = await self.target.asset_container(there.kind, there.name)
+        if found is None:
+            return
+        container, losses = self.expected.container(container, there.name)
+        sent = before.fields if before else {}  # of an edit that stays, what was sent before it: so it shows as one
+        wanted, stay = merged(container, found, sent)
+        answer = found
+        if wanted.fields != found.fields:
+            await hold(self.target)
+            answer = await self.target.put_asset_container(wanted)
+            self.count += 1
+        ours = set(container.fields if container else ()) - stay
+        told = {name: answer.fields.get(name) for name in ours} | {name: sent.get(name) for name in stay}
+        fields = {name: value for name, value in told.items() if value is not None}
+        self.ledger.put_asset_receipt(
+            AssetReceipt(
+                key=key,
+                state=AssetState.SENT,
+                there=there,
+                planned=digest,
+                fields=fields,
+                detail="; ".join(losses) or None,
+            )
+        )
+
+
+def _name(key: AssetKey) -> AssetKey:
+    return AssetKey(key.kind, key.name, "")

@@ -1,0 +1,1 @@
+"""MLTable data assets between two workspaces, through a folder: what the original tool's later versions did."""

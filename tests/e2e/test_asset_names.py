@@ -1,0 +1,76 @@
+"""What all versions of a name share goes along, is compared, and keeps what somebody edits in the target."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from azureml_replay.direct.options import AssetsSent
+from azureml_replay.verbs import verify
+from azureml_sandbox.server.sandbox import Sandbox
+from e2e.assets import client_of, small
+from e2e.library import migrated
+from e2e.test_assets import EVERYTHING, called, token
+from sandbox.conftest import plane
+from sandbox.jobs import API
+from sandbox.plane import Plane
+
+__all__ = ["plane"]
+SAID = ("description", "tags", "isArchived")
+
+
+def say(plane: Plane, name: str, **properties: Any) -> None:
+    plane.document("arm", "PUT", f"/{name}", API, {"properties": properties})
+
+
+def said(plane: Plane, name: str) -> list[Any]:
+    properties = plane.arm(f"/{name}")["properties"]
+    return [properties[key] for key in SAID]
+
+
+def test_descriptions_tags_and_archiving_of_names(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Three ways: what the source changes comes, what the target changes stays and is told, and is told again."""
+    small(plane)
+    say(plane, "models/own", description="churn", tags={"team": "a", "old": "x"})
+    say(plane, "data/numbers", dataType="uri_file", description="of 2024")
+    client_of(plane.workspace).environments.archive("own")
+    target, folder = sandbox.add_workspace(), tmp_path / "archive"
+    there = Plane(target, token())
+    go = partial(migrated, plane.workspace, target, folder, options=EVERYTHING)
+
+    first, again = asyncio.run(go()), asyncio.run(go())
+
+    names = ("models/own", "data/numbers", "environments/own", "components/leaf")
+    assert [said(there, name) for name in names] == [said(plane, name) for name in names]
+    assert said(there, "environments/own")[2] is True
+    assert (first.verdict.findings, first.verdict.complete, first.replayed.assets.names) == (0, True, 3)
+    assert (again.replayed.assets, again.verdict.proves) == (AssetsSent(), True)
+
+    say(plane, "models/own", description="churn of 2025", tags={"team": "b"})
+    say(there, "models/own", description="churn", tags={"team": "a", "old": "mine"})
+    told = asyncio.run(called(target, folder, verify))
+    later, last = asyncio.run(go()), asyncio.run(go())
+
+    assert said(there, "models/own") == ["churn of 2025", {"team": "b", "old": "mine"}, False]
+    edited = [("model own: tag old", "edited in target", "mine")]
+    for verdict in (told, later.verdict, last.verdict):
+        assert [(one.what, one.kind, one.actual) for one in verdict.first] == edited
+    assert (later.replayed.assets.names, last.replayed.assets) == (1, AssetsSent())
+
+
+def test_what_somebody_says_of_a_name_in_the_target_stays(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A name that the target had before: its description stays, and a tag that it lacks comes."""
+    small(plane)
+    say(plane, "models/own", description="churn", tags={"team": "a"})
+    target, folder = sandbox.add_workspace(), tmp_path / "archive"
+    there = Plane(target, token())
+    say(there, "models/own", description="of ours", tags={"b": "1"})
+
+    done = asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING))
+
+    assert said(there, "models/own") == ["of ours", {"team": "a", "b": "1"}, False]
+    assert [(one.what, one.kind) for one in done.verdict.first] == [("model own: description", "edited in target")]

@@ -1,0 +1,223 @@
+"""Several workers for one command: what comes of them is what one process would have made."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import time
+from collections import Counter
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from azureml_replay.cli.app import app
+from azureml_sandbox.fill.sample import sample
+from azureml_sandbox.fill.sample_shape import Wanted
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.test_lease import Migration, appends, migrating, rows_of, until_it_appends
+from e2e.test_merge import at_target, root_of
+from environment import point_at
+
+RUNS = "/history/v1.0/experiments/{experiment_name}/batch"
+ONCE_A_PART = {
+    *("GET ", "GET /discovery", "POST /{tenant}/oauth2/v2.0/token", "GET /history/v1.0/experimentids/{experiment_id}"),
+    *("GET /datastores/{name}", "POST /datastores/{name}/listSecrets", "GET blob list"),
+    *("POST /history/v1.0/batchrundata", f"PATCH {RUNS}/runs", f"POST {RUNS}/events"),
+}
+"""Routes that are asked more often: by each worker for its login and to find the workspace, and in bulk for fewer
+runs at once."""
+APPENDS = r"/metric/v2\.0/.*/batch(sync)?$"
+SLOW = [{"match": {"path": APPENDS}, "do": "delay", "delay_ms": 300}]
+SAMPLE = Wanted(runs=10, experiments=2, children=0, series=2, points=1_500, artifacts=1)
+PACED = str(Path(__file__).with_name("paced_workers.py"))
+
+
+def command(*words: str | Path, code: int = 0) -> str:
+    """As it is typed."""
+    ended = CliRunner().invoke(app, [*map(str, words)])
+    assert ended.exit_code == code, ended.output
+    return ended.stdout
+
+
+def carried(source: WorkspaceFile, target: WorkspaceFile, folder: Path, *more: str) -> dict[str, object]:
+    """A migration, with its result."""
+    ends = ("--source", source.path, "--target", target.path, "--archive", folder)
+    said = re.sub(r"404 from storage at [^;]+;", "404 from storage;", command("migrate", *ends, "--json", *more))
+    done: dict[str, object] = json.loads(said)
+    return done
+
+
+def routes(sandbox: Sandbox) -> Counter[str]:
+    """How often each was asked for since the counts were set to nought."""
+    found = Counter[str]()
+    for row in sandbox.requests()["routes"]:
+        found[f"{row['method']} {row['route']}"] += row["count"]
+    return found
+
+
+@pytest.mark.slow
+def test_every_oddity_comes_as_by_one_process(calm: Sandbox, azure_env: dict[str, str], tmp_path: Path) -> None:
+    """Reused steps, families, redactions; the archive, the verdict and the requests are those of one process.
+
+    Nothing is left to write afterwards, by workers or without.
+    """
+    source, one, two = (calm.add_workspace() for _ in range(3))
+    sample(calm.folder, source.workspace_name, Wanted(runs=30, experiments=2), hostile=True)
+    alone, crew = tmp_path / "alone", tmp_path / "crew"
+    told = carried(source, one, alone)
+    by_one = routes(calm)
+    calm.reset_requests()
+    by_crew = carried(source, two, crew, "--workers", "2")
+    unlike = {route for route, count in routes(calm).items() if count != by_one[route]}
+    calm.reset_requests()
+    again = [carried(source, two, crew, *more) for more in ((), ("--workers", "2"))]
+    writes = calm.requests()["writes"]
+
+    assert by_crew["extracted"] == told["extracted"]
+    assert by_crew["replayed"] == told["replayed"]
+    assert by_crew["verdict"] == told["verdict"]
+    assert [one["verdict"] for one in again] == [by_crew["verdict"]] * 2
+    assert writes == 0
+    assert unlike <= ONCE_A_PART
+    assert root_of(alone) == root_of(crew)
+    assert rows_of(calm, one) == rows_of(calm, two)
+    assert at_target(crew).progress == at_target(alone).progress
+
+
+# Stopped, killed
+
+
+@pytest.fixture(scope="module")
+def source(sandbox: Sandbox) -> WorkspaceFile:
+    """Each run takes a dozen appends, one right after the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        point_at(sandbox, patch)
+        made = sandbox.add_workspace()
+        sample(sandbox.folder, made.workspace_name, SAMPLE)
+        return made
+
+
+@pytest.fixture
+def target(calm: Sandbox, azure_env: dict[str, str]) -> WorkspaceFile:
+    """Empty, and slow to take points in."""
+    made = calm.add_workspace()
+    calm.set_faults(SLOW)
+    return made
+
+
+def workers_of(migration: Migration) -> list[int]:
+    """Their process ids."""
+    listed = Path(f"/proc/{migration.process.pid}/task/{migration.process.pid}/children").read_text()
+    return [int(pid) for pid in listed.split()]
+
+
+def until_gone(pid: int) -> None:
+    """Waits for the end of a process that is no child of this one."""
+    while Path(f"/proc/{pid}/stat").exists() and ") Z" not in Path(f"/proc/{pid}/stat").read_text():
+        time.sleep(0.05)
+
+
+def at_work(
+    source: WorkspaceFile, target: WorkspaceFile, folder: Path, *more: str
+) -> AbstractContextManager[Migration]:
+    """Two workers, in a process of its own."""
+    return migrating(source, target, folder, "--workers", "2", *more, program=[PACED])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reaped", [True, False])
+def test_a_worker_that_was_paused_ends_without_an_append(
+    source: WorkspaceFile,
+    target: WorkspaceFile,
+    calm: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    reaped: bool,
+) -> None:
+    """Stopped in the middle of its appends; its part is given to another one; then it goes on, where it still can."""
+    if not reaped:
+        monkeypatch.setenv("UNREAPED", "1")
+    with at_work(source, target, tmp_path / "a") as migration:
+        until_it_appends(calm, migration)
+        paused, *_ = workers_of(migration)
+        os.kill(paused, signal.SIGSTOP)
+        assert migration.ended() == 0, migration.said
+        calm.reset_requests()
+        with suppress(ProcessLookupError):
+            os.kill(paused, signal.SIGCONT)
+        until_gone(paused)
+
+    assert "a worker was lost (it said nothing for 5 s" in migration.said
+    assert appends(calm) == 0
+    assert rows_of(calm, target) == rows_of(calm, source)
+
+
+def is_as_one_made_it(source: WorkspaceFile, target: WorkspaceFile, sandbox: Sandbox, folder: Path) -> None:
+    """Nothing lost, nothing twice, nothing left; the archive is sound, and proves it."""
+    assert rows_of(sandbox, target) == rows_of(sandbox, source)
+    root_of(folder)
+    there = at_target(folder)
+    assert (there.sent, there.verified, there.left) == (SAMPLE.runs, SAMPLE.runs, 0)
+    assert not (folder / "archive.parts").exists()
+    sandbox.reset_requests()
+    carried(source, target, folder)
+    assert sandbox.requests()["writes"] == 0
+
+
+@pytest.mark.slow
+def test_a_worker_is_killed(source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path) -> None:
+    """What it had sent is brought home, and another one goes on there."""
+    with at_work(source, target, tmp_path / "a") as migration:
+        until_it_appends(calm, migration)
+        os.kill(workers_of(migration)[0], signal.SIGKILL)
+        assert migration.ended() == 0, migration.said
+
+    assert "a worker was lost (it ended (-9)): another one goes on with its part" in migration.said
+    is_as_one_made_it(source, target, calm, tmp_path / "a")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_the_driver_is_stopped_and_the_same_command_goes_on(
+    source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path, number: signal.Signals
+) -> None:
+    """Its workers end with it. What they left is folded in; after Ctrl-C it is there already."""
+    with at_work(source, target, tmp_path / "a") as migration:
+        until_it_appends(calm, migration)
+        begun = workers_of(migration)
+        migration.signal(number)
+        assert migration.ended() in (-number, 130), migration.said
+        for worker in begun:
+            until_gone(worker)
+    assert (tmp_path / "a" / "archive.parts").exists() == (number == signal.SIGKILL)
+    with at_work(source, target, tmp_path / "a") as again:
+        assert again.ended() == 0, again.said
+
+    is_as_one_made_it(source, target, calm, tmp_path / "a")
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("number", range(24))
+def test_kills_at_random_moments(
+    number: int, source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path
+) -> None:
+    """Of a worker, or of the driver, in whatever verb; then the same command again."""
+    drawn = random.Random(number)
+    with at_work(source, target, tmp_path / "a") as migration:
+        while not workers_of(migration):
+            time.sleep(0.05)
+        time.sleep(drawn.uniform(0, 12))
+        victims = [*workers_of(migration), migration.process.pid]
+        with suppress(ProcessLookupError):
+            os.kill(drawn.choice(victims), signal.SIGKILL)
+        migration.ended()
+    with at_work(source, target, tmp_path / "a") as again:
+        assert again.ended() == 0, (number, again.said)
+
+    is_as_one_made_it(source, target, calm, tmp_path / "a")
