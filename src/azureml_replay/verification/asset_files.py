@@ -14,6 +14,7 @@ from azureml_replay.comparison.three_way import GONE_REASON
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Artifact, Finding, Location, Omission, RunId, StoredFile
+from azureml_replay.target.assets_there import is_below, relative
 from azureml_replay.verification.proof import compare_bytes
 from azureml_replay.workspace.asset import Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
@@ -43,9 +44,12 @@ class AssetFileCheck:
     supply: Supply
     deep: bool
 
-    async def check(self, asset: Asset, found: Asset) -> AssetFilesChecked:
-        """Those that came with the asset, and that nothing lies among them. Raises Unavailable, Rejected."""
-        wanted = self._wanted(asset, found)
+    async def check(self, asset: Asset, place: Location | None, found: Asset) -> AssetFilesChecked:
+        """Those that came with the asset, and that nothing lies among them. Raises Unavailable, Rejected.
+
+        `place`: where they are to lie in the target; `found`: the asset there.
+        """
+        wanted = self._wanted(asset, place, found)
         if wanted is None or found.place is None:
             return AssetFilesChecked()
         base = found.place
@@ -67,7 +71,7 @@ class AssetFileCheck:
             omissions=tuple(Omission(NOBODY, f"{asset.key}: file {path}", GONE_REASON) for path in sorted(gone)),
         )
 
-    def _wanted(self, asset: Asset, found: Asset) -> dict[str, StoredFile] | None:
+    def _wanted(self, asset: Asset, place: Location | None, found: Asset) -> dict[str, StoredFile] | None:
         """Path below the asset -> file; None where its files are nobody's to compare here."""
         base = asset.place
         if base is None or not asset.owns_bytes:
@@ -75,7 +79,7 @@ class AssetFileCheck:
         own = self.archive.asset_files(asset.key)
         if own or asset.files_of is None:
             return {relative(one.location.path, base): one for one in own}
-        if found.place is not None and found.place.path.strip("/") == base.path.strip("/"):
+        if found.place and place and found.place.path.strip("/") == place.path.strip("/"):
             return None
         files = (one.stored for one in self.archive.artifacts(asset.files_of) if one.stored)
         return {relative(one.location.path, base): one for one in files if is_below(one.location, base)}
@@ -107,15 +111,3 @@ class AssetFileCheck:
     @staticmethod
     def _to_read(wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Iterator[tuple[str, StoredFile]]:
         return ((path, one) for path, one in sorted(wanted.items()) if path in there and alike(one, there[path]))
-
-
-def relative(path: str, base: Location) -> str:
-    """A path below an asset's place; empty where that is a file."""
-    return path.removeprefix(base.path.rstrip("/")).lstrip("/")
-
-
-def is_below(location: Location, base: Location) -> bool:
-    """By segments; an asset's place may be a file."""
-    folder = base.path if base.path.endswith("/") else f"{base.path}/"
-    same = location.datastore == base.datastore
-    return same and (location.path == base.path or location.path.startswith(folder))
