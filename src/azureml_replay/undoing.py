@@ -50,6 +50,7 @@ from azureml_replay.target.referred import Referred
 from azureml_replay.target.undone import Undoable, Undone
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset_rule import asset_rule_of
 from azureml_replay.workspace.jobs import with_jobs
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
 from azureml_replay.workspace.mark import has_room, is_taken_back, may_be_taken_back, undo_mark
@@ -82,6 +83,7 @@ def undoable(archive: Archive, target: Place) -> Undoable:
         staying_runs=len(staying),
         hidden_jobs=len(hidden_jobs(ledger)),
         assets=assets,
+        assets_deleted=not asset_rule_of(target).archives,
     )
 
 
@@ -177,6 +179,7 @@ class _Undoing:
             gone=tuple(sorted(self.gone)),
             failed=tuple(sorted([*self.failed, *deleting.failed])),
             assets=self.assets,
+            assets_deleted=not asset_rule_of(self.ledger.target).archives,
             last_copies=self.last_copies,
             deleted=deleting.runs,
             deleted_jobs=deleting.jobs,
@@ -192,7 +195,8 @@ class _Undoing:
     async def look_at_assets(self) -> None:
         """Of others, before any file goes: they may lie in files of our runs."""
         receipts = self.ledger.asset_receipts().values()
-        gone = {one.there for one in receipts if one.state is AssetState.UNDONE}
+        archives = asset_rule_of(self.ledger.target).archives  # else a name and version may be somebody's by now
+        gone = {one.there for one in receipts if archives and one.state is AssetState.UNDONE}
         self.referred = await Referred.of(self.target, self.archive.source, gone)
 
     # Runs

@@ -19,6 +19,7 @@ from postgres import cluster
 from servers.moving import copied, findings, named, prefix_of, sent_again, sent_now
 from servers.seen import look
 from servers.test_killed import SOME, cut_and_continue
+from servers.test_long_names import expect_a_long_model, expect_long_names_apart
 from servers.test_to_a_server import expect_all_of_it
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
@@ -52,6 +53,12 @@ def test_everything_arrives_on_postgresql(hostile: Path, on_postgres: MlflowServ
 async def test_everything_comes_from_postgresql(on_postgres: MlflowServer, tmp_path: Path) -> None:
     """As of a SQLite file."""
     await expect_whole(on_postgres, mlflow_history.logged(on_postgres, NAME), tmp_path)
+
+
+async def test_names_of_experiments_and_models_beyond_256_characters(on_postgres: MlflowServer, tmp_path: Path) -> None:
+    """Its columns have that length: they are cut, stay apart, and are found by whoever wrote them."""
+    await expect_long_names_apart(on_postgres, tmp_path)
+    await expect_a_long_model(on_postgres, tmp_path)
 
 
 @pytest.mark.parametrize("delivered", [False, True], ids=["before-delivery", "after-delivery"])

@@ -31,7 +31,7 @@ from azureml_replay.azure.storage.listing import StoredListing
 from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.azure.wire import encode
-from azureml_replay.azure.wire.encode_assets import place_there
+from azureml_replay.azure.wire.encode_assets import as_here
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
 from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.errors import Rejected, Unavailable
@@ -53,7 +53,8 @@ from azureml_replay.sending.cap import Cap
 from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Transport
 from azureml_replay.sending.transport import open_transport
-from azureml_replay.workspace.asset import IN_ORDER, UNVERSIONED, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset import UNVERSIONED, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS
 from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
@@ -344,7 +345,7 @@ class AzureWorkspace:
             left = await self._history.without_end([run for run in runs if run.id in left])
         return left
 
-    asset_kinds = frozenset(IN_ORDER)
+    asset_kinds, asset_rule = AZURE_ML_ASSETS.kinds, AZURE_ML_ASSETS
 
     def asset_uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
         """The assets that a run and its job name."""
@@ -378,9 +379,17 @@ class AzureWorkspace:
         """The files at a place, by pages."""
         return self._assets.files(place)
 
-    def asset_place(self, asset: Asset) -> Location | None:
-        """Where the bytes of an asset are to lie here; of data nowhere: they stay."""
-        return place_there(asset) if asset.owns_bytes else None
+    def asset_there(self, asset: Asset, runs: Mapping[RunId, RunId]) -> Asset:
+        """An asset of another workspace as this one tells of it; bytes of data stay."""
+        return as_here(asset, runs)
+
+    async def put_container(self, container: AssetContainer) -> bool:  # noqa: ARG002 - the seam's
+        """A name comes with its first version; what its versions share is not written."""
+        return False
+
+    async def remove_asset(self, asset: Asset) -> Asset | None:
+        """Archive one; as answered."""
+        return await self._assets.put(replace(asset, archived=True), {})
 
     async def has_datastore(self, name: str) -> bool:
         """True where there is one, of any kind."""

@@ -25,7 +25,8 @@ def planned_assets(plan: AssetPlan | None) -> tuple[Branch, ...]:
     own = [Branch(f"{counted(plan.files, 'file')} of theirs, {amount('bytes', plan.bytes)}")] if plan.files else []
     outside = [Branch(f"named, and elsewhere: {_fates(plan.outside)}")] if plan.outside else []
     omitted = [Branch(f"not made: {asset}: {why}") for asset, why in plan.omitted[:SHOWN]]
-    rest = len(plan.omitted) - SHOWN
+    omitted += [Branch(f"not whole: {asset}: {what}") for asset, what in plan.lost[:SHOWN]]
+    rest = max(len(plan.omitted) - SHOWN, 0) + max(len(plan.lost) - SHOWN, 0)
     more = [Branch(f"and {rest:,} more (--json lists all)")] if rest > 0 else []
     count = sum(sum(fates.values()) for fates in plan.kinds.values())
     return (Branch(counted(count, "asset"), (*kinds, *own, *outside, *omitted, *more)),)

@@ -133,7 +133,8 @@ def _confirmed(there: Undoable, target: Config, confirm: str | None, *, line: Ty
 
 def _would(there: Undoable) -> str:
     jobs = f", archive {counted(there.jobs, 'job')}" if there.jobs else ""
-    assets = f", archive {counted(there.assets, 'asset')}" if there.assets else ""
+    takes = "delete for good" if there.assets_deleted else "archive"
+    assets = f", {takes} {counted(there.assets, 'asset')}" if there.assets else ""
     return f"hide {counted(there.runs, 'run')}, remove up to {counted(there.files, 'file')}{jobs}{assets}"
 
 
@@ -179,7 +180,8 @@ async def _undo(
 def lines(done: Undone, *, deleting: bool = False) -> Iterator[str]:
     """The lines of `undo`: what went, what stays and why."""
     jobs = f", {counted(done.jobs, 'job')} archived" if done.jobs else ""
-    assets = f", {counted(done.assets, 'asset')} archived" if done.assets else ""
+    took = "deleted for good" if done.assets_deleted else "archived"
+    assets = f", {counted(done.assets, 'asset')} {took}" if done.assets else ""
     yield f"undone: {counted(done.runs, 'run')} hidden, {counted(done.files, 'file')} removed{jobs}{assets}"
     if deleting:
         yield from _deleted(done)

@@ -13,6 +13,8 @@ from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply, md5_of
 from azureml_replay.model import Artifact, Location, StoredFile
+from azureml_replay.planning.names import fit_path
+from azureml_replay.target.assets_there import AssetsThere, is_below, relative
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset
 from azureml_replay.workspace.assets import AssetTarget
@@ -38,40 +40,52 @@ class AssetFiles:
     reading: Source
     """The same."""
     prefer: Prefer
+    there: AssetsThere
     done: dict[Location, str] = field(default_factory=dict)
     """Place in the source -> why its files are not there; empty where they are."""
 
     async def bring(self, asset: Asset) -> tuple[str, int, int]:
         """Why the asset's files are not there, empty where they are; and how many, with their bytes, went now."""
-        place = self.target.asset_place(asset)
-        if place is None or asset.place is None:
+        there = self.there.of(asset)
+        place = there.place
+        if not asset.owns_bytes or place is None or asset.place is None:
             return "", 0, 0
         if asset.place in self.done:
             return self.done[asset.place], 0, 0
         listed = self.archive.asset_files(asset.key)
-        why, files, size = await self._brought(asset, asset.place, place, listed)
+        why, files, size = await self._brought(asset, there, asset.place, listed)
         self.done[asset.place] = why
         return why, files, size
 
     async def _brought(
-        self, asset: Asset, base: Location, place: Location, listed: list[StoredFile]
+        self, asset: Asset, there: Asset, base: Location, listed: list[StoredFile]
     ) -> tuple[str, int, int]:
+        place = there.place
+        assert place is not None  # noqa: S101  # `bring` has looked
         if asset.files_of is not None and not listed:
-            return await self._of_run(asset, place), 0, 0
+            return await self._of_run(asset, there, place), 0, 0
         return await self._copied(asset, base, place, listed)
 
-    async def _of_run(self, asset: Asset, place: Location) -> str:
+    async def _of_run(self, asset: Asset, there: Asset, place: Location) -> str:
         """They came with the run, under the same path of its container, unless they were left out or it failed."""
         run, base = asset.files_of, asset.place
         assert run is not None and base is not None  # noqa: S101, PT018  # `bring` has looked
-        if self.ledger.stands_for(run) != run:
-            return f"run {run}, whose files it is, is not in the target under its own id"
-        wanted = [one.location.path for one in self.archive.artifacts(run) if one.stored and _below(one.location, base)]
-        found = {one.location.path async for page in self.target.asset_files(place) for one in page}
-        absent = [path for path in wanted if path not in found]
+        if self.ledger.stands_for(run) is None:
+            return f"run {run}, whose files it is, is not in the target"
+        paths = [
+            one.location.path for one in self.archive.artifacts(run) if one.stored and is_below(one.location, base)
+        ]
+        wanted = [relative(path, base) for path in paths]
+        found = {relative(one.location.path, place) async for page in self.target.asset_files(place) for one in page}
+        absent = [path for path in wanted if path not in found and self._stays(there, path)]
         if not wanted:
             return f"run {run} has no files there"
         return f"{counted(len(absent), 'file')} of run {run} are not in the target: {absent[0]}" if absent else ""
+
+    def _stays(self, there: Asset, path: str) -> bool:
+        """False for a file that the target has elsewhere, since it takes no such path: told with its run."""
+        whole = "/".join(part for part in (there.run_path, path) if part)
+        return fit_path(whole, self.target.asset_rule.paths) == whole
 
     async def _copied(
         self, asset: Asset, base: Location, place: Location, listed: list[StoredFile]
@@ -89,17 +103,16 @@ class AssetFiles:
             return NO_STORE.format(place.datastore), 0, 0
         due: list[tuple[StoredFile, Location]] = []
         for file in listed:
-            path = file.location.path.removeprefix(base.path)
-            at, below = Location(place.datastore, place.path + path), path.lstrip("/")
-            sent[below] = file
-            held = there.get(at.path)
+            path = relative(file.location.path, base)
+            at = Location(place.datastore, "/".join(filter(None, (place.path.rstrip("/"), path))))
+            held, sent[path] = there.get(at.path), file
             same = held is not None and await self._is_same(held, file)
             if same is None:
                 return NO_SOURCE, 0, 0
             if held is None:
                 due.append((file, at))
             elif not same:
-                before = self.ledger.sent_file(owner, below)
+                before = self.ledger.sent_file(owner, path)
                 if before is None or not self._is_as_sent(held, before):
                     return OTHER_FILE.format(f"{at.datastore}: {at.path}"), 0, 0
                 due.append((file, at))
@@ -133,10 +146,3 @@ class AssetFiles:
         file, at = due
         artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
         await self.target.put_asset_file(at, await self.supply.file(artifact, at.path))
-
-
-def _below(location: Location, base: Location) -> bool:
-    """By segments; a model's place may be a file."""
-    folder = base.path if base.path.endswith("/") else f"{base.path}/"
-    same = location.datastore == base.datastore
-    return same and (location.path == base.path or location.path.startswith(folder))

@@ -11,8 +11,10 @@ from azureml_replay.archive.asset_receipts import AssetReceipt
 from azureml_replay.direct.options import AssetConflict
 from azureml_replay.model import Json
 from azureml_replay.planning.assets import PlannedAsset, as_edited, changeable, is_made_from
+from azureml_replay.planning.lineage import PROPERTY
+from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind, with_names
+from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetKey, AssetKind
 from azureml_replay.workspace.assets import AssetTarget
 from azureml_replay.workspace.place import Place
 
@@ -53,8 +55,7 @@ class AssetLooks:
     source: Place
     receipts: dict[AssetKey, AssetReceipt]
     on_conflict: AssetConflict
-    names: dict[AssetKey, AssetKey] = field(default_factory=dict)
-    """Source -> target, of those that have, or will have, another name there."""
+    expected: AssetsThere
     conflicts: list[AssetKey] = field(default_factory=list)
     _versions: dict[tuple[AssetKind, str], list[Asset]] = field(default_factory=dict)
 
@@ -63,7 +64,7 @@ class AssetLooks:
         found: dict[AssetKey, AssetLooked] = {}
 
         async def one(item: PlannedAsset) -> None:
-            found[item.key] = await self._look(item.asset)
+            found[item.key] = await self._look(item)
 
         for kind in IN_ORDER:
             of_kind = [item for item in planned if item.key.kind is kind]
@@ -71,51 +72,66 @@ class AssetLooks:
             await for_each(of_kind, one, 1 if kind is AssetKind.COMPONENT else min(width, NAMES_AT_ONCE))
         return found
 
-    async def _look(self, asset: Asset) -> AssetLooked:
-        receipt = self.receipts.get(asset.key)
-        there = receipt.there if receipt else asset.key
-        wanted = with_names(asset.content, self.names)
-        found = await self._found(asset, there, wanted)
+    @property
+    def names(self) -> dict[AssetKey, AssetKey]:
+        """Source -> target, of those that have, or will have, another name there."""
+        return self.expected.names
+
+    async def _look(self, item: PlannedAsset) -> AssetLooked:
+        asset, receipt = item.asset, self.receipts.get(item.key)
+        there = receipt.there if receipt else item.there.asset.key if item.there else asset.key
+        wanted = self.expected.of(asset)
+        found = await self._found(asset, there, wanted.content)
         if found is None:
             self._name(asset.key, there)
             return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
-        if is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted):
+        if is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content):
             self._name(asset.key, found.key)
-            return self._of_ours(asset, found, receipt)
-        if found.content == wanted:
+            return self._of_ours(asset, wanted, found, receipt)
+        if found.content == wanted.content:
             self._name(asset.key, found.key)
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
         return await self._in_the_way(asset, found)
 
-    def _of_ours(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
+    def _of_ours(self, asset: Asset, wanted: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
         sent = receipt.fields if receipt else {}
-        update = as_edited(asset, found, sent)
+        update = as_edited(wanted, found, sent)
         if changeable(update) == changeable(found):
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found)
         return AssetLooked(asset=asset, there=found.key, step=AssetStep.UPDATE, found=found, update=update)
 
     async def _found(self, asset: Asset, there: AssetKey, wanted: object) -> Asset | None:
-        """Of what was made for one job only, the service chose the name: an equal one is the same."""
-        if not (asset.anonymous and asset.key.kind is AssetKind.COMPONENT):
+        """Of what was made for one job only, the service chose the name: an equal one is the same.
+
+        So it is where the target counts the versions; but one that has the wanted number is in the way.
+        """
+        counted = self.target.asset_rule.counted
+        if not counted and not (asset.anonymous and asset.key.kind is AssetKind.COMPONENT):
             return await self.target.asset(there)
-        versions = await self._all_versions(asset.key)
-        ours = (one for one in versions if is_made_from(one, asset.key, self.source))
-        return next(ours, None) or next((one for one in versions if one.content == wanted), None)
+        versions = await self._all_versions(there)
+        ours = [one for one in versions if is_made_from(one, asset.key, self.source)]
+        alike = [one for one in versions if one.content == wanted and not self._has_lineage(one)]
+        at_its_number = [one for one in versions if one.key == there and there.version == asset.key.version]
+        return next(iter((*ours, *(at_its_number if counted else ()), *alike)), None)
+
+    @staticmethod
+    def _has_lineage(one: Asset) -> bool:
+        return PROPERTY in one.properties
 
     async def _in_the_way(self, asset: Asset, found: Asset) -> AssetLooked:
         self.conflicts.append(asset.key)
         if self.on_conflict is not AssetConflict.NEXT:
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
-        there = AssetKey(asset.key.kind, asset.key.name, await self._next(asset))
+        there = AssetKey(asset.key.kind, found.key.name, await self._next(asset, found.key))
         self._name(asset.key, there)
         return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
 
-    async def _next(self, asset: Asset) -> str:
+    async def _next(self, asset: Asset, taken: AssetKey) -> str:
         """The next number for models, whose versions MLflow takes for numbers; else the version and six digits."""
         if asset.key.kind is not AssetKind.MODEL:
             return f"{asset.key.version}-{asset.identity[:6]}"
-        versions = [one.key.version for one in await self._all_versions(asset.key)]
-        versions += [key.version for key in self.names.values() if key.name == asset.key.name]
+        versions = [one.key.version for one in await self._all_versions(taken)]
+        versions += [key.version for key in self.names.values() if key.name == taken.name]
         return str(1 + max((int(one) for one in versions if _NUMBER.fullmatch(one)), default=0))
 
     async def _all_versions(self, key: AssetKey) -> list[Asset]:

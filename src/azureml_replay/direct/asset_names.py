@@ -10,6 +10,8 @@ from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Remedy, ServiceError, noted
 from azureml_replay.planning.asset_names import digest_of_name, merged, names_of
+from azureml_replay.planning.assets import joined
+from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetKey
@@ -25,9 +27,22 @@ class NameSender:
     archive: Archive
     ledger: TargetLedger
     target: AssetTarget
+    there: AssetsThere
     count: int = 0
-    """Names that were written."""
+    """Names that were written when versions of theirs were there."""
+    made: set[AssetKey] = field(default_factory=set)
+    """Names of the target that were made, or that it had, before a version of theirs was sent."""
     failed: list[tuple[AssetKey, str, Remedy | None]] = field(default_factory=list)
+
+    async def make(self, key: AssetKey, name: str) -> None:
+        """Before the first version that is made under a name of the target, where a name has to be there first."""
+        named = AssetKey(key.kind, name, "")
+        if named in self.made:
+            return
+        container, _ = self.there.container(self.archive.asset_container(key.kind, key.name), name)
+        if container is not None:
+            await self.target.put_container(container)
+        self.made.add(named)
 
     async def send(self, assets: Iterable[Asset], receipts: Iterable[AssetReceipt]) -> None:
         """`receipts` are those of versions. Repeatable."""
@@ -50,6 +65,7 @@ class NameSender:
         found = await self.target.asset_container(there.kind, there.name)
         if found is None:
             return
+        container, losses = self.there.container(container, there.name)
         sent = before.fields if before else {}  # of an edit that stays, what was sent before it: so it shows as one
         wanted, stay = merged(container, found, sent)
         answer = found
@@ -61,7 +77,14 @@ class NameSender:
         told = {name: answer.fields.get(name) for name in ours} | {name: sent.get(name) for name in stay}
         fields = {name: value for name, value in told.items() if value is not None}
         self.ledger.put_asset_receipt(
-            AssetReceipt(key=key, state=AssetState.SENT, there=there, planned=digest, fields=fields)
+            AssetReceipt(
+                key=key,
+                state=AssetState.SENT,
+                there=there,
+                planned=digest,
+                fields=fields,
+                detail=joined(losses),
+            )
         )
 
 

@@ -1,4 +1,7 @@
-"""Takes back the assets that an archive made: archived, never deleted; what it only found there stays."""
+"""Takes back the assets that an archive made; what it only found there stays.
+
+They are archived, where a workspace knows that; an MLflow server does not, and deletes them.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def undoable_assets(ledger: TargetLedger) -> list[AssetReceipt]:
 
 @dataclass(slots=True)
 class AssetUndo:
-    """Archives what is ours and as it was sent."""
+    """Archives, or deletes, what is ours and as it was sent."""
 
     archive: Archive
     ledger: TargetLedger
@@ -44,7 +47,8 @@ class AssetUndo:
     async def _one(self, receipt: AssetReceipt) -> None:
         try:
             there = await self.target.asset(receipt.there)
-            if there is None or (there.archived and not self._why_not(receipt, there)):
+            archived = there is not None and there.archived and self.target.asset_rule.archives
+            if there is None or (archived and not self._why_not(receipt, there)):
                 self._note(receipt, there)
             else:
                 await self._archive(receipt, there)
@@ -55,8 +59,7 @@ class AssetUndo:
         if why := self._why_not(receipt, there):
             self.left.append(f"{receipt.there}: {why}")
             return
-        answer = await self.target.put_asset(replace(there, archived=True), {})
-        self._note(receipt, answer)
+        self._note(receipt, await self.target.remove_asset(there))
         self.count += 1
 
     def _why_not(self, receipt: AssetReceipt, there: Asset) -> str:

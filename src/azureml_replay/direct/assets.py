@@ -23,6 +23,7 @@ from azureml_replay.errors import IntegrityError, Rejected, Remedy, ServiceError
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Json, RunId
 from azureml_replay.planning.asset_choices import CarriedAssets
+from azureml_replay.planning.asset_fit import NUMBERED
 from azureml_replay.planning.assets import (
     IN_THE_WAY,
     OWN_VALUES,
@@ -30,15 +31,18 @@ from azureml_replay.planning.assets import (
     UNLINKED,
     PlannedAsset,
     changeable,
+    joined,
+    says,
     signed_asset,
 )
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import asset_plan
+from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of, with_names
+from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.assets import AssetTarget, takes_assets
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Refused, Target
@@ -74,6 +78,7 @@ class AssetSender:
     looks: AssetLooks = field(init=False)
     by_key: dict[AssetKey, PlannedAsset] = field(init=False)
     found: dict[AssetKey, AssetLooked] = field(default_factory=dict)
+    names: NameSender = field(init=False)
     changed: set[AssetKey] = field(default_factory=set)
     """Those of which something became: what runs say of them is due, until the caller says that it went."""
     loses_links: bool = field(init=False)
@@ -86,7 +91,13 @@ class AssetSender:
         self.receipts = self.ledger.asset_receipts()
         self.loses_links = self._was_seen_to_lose_links()
         source = self.archive.source
-        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.ledger.asset_names())
+        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there)
+        self.names = NameSender(self.archive, self.ledger, self.target, self.there)
+
+    @property
+    def there(self) -> AssetsThere:
+        """Assets as the target is to tell of them."""
+        return self.files.there
 
     async def look(self) -> None:
         """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
@@ -146,10 +157,9 @@ class AssetSender:
             await self._send_names()
 
     async def _send_names(self) -> None:
-        names = NameSender(self.archive, self.ledger, self.target)
-        await names.send((one.asset for one in self.planned), self.receipts.values())
-        self.sent = replace(self.sent, names=names.count)
-        for key, why, remedy in names.failed:
+        await self.names.send((one.asset for one in self.planned), self.receipts.values())
+        self.sent = replace(self.sent, names=self.names.count)
+        for key, why, remedy in self.names.failed:
             self._fail(key, why, remedy)
 
     async def _send(self, planned: Iterable[PlannedAsset]) -> None:
@@ -164,12 +174,26 @@ class AssetSender:
             await for_each(groups, self._send_name, min(self.width, NAMES_AT_ONCE))
 
     async def _send_name(self, versions: Sequence[AssetLooked]) -> None:
+        before: AssetKey | None = None
         for one in versions:
-            try:
-                await self._send_one(one)
-            except (ServiceError, IntegrityError) as error:
-                self._fail(one.asset.key, noted(error, str(one.asset.key)), getattr(error, "remedy", None))
+            if before is not None and one.step is AssetStep.MAKE:
+                self._fail(one.asset.key, f"{before}, which comes before it, is not there yet")
+            else:
+                await self._try_one(one)
+                counts = self.target.asset_rule.counted
+                before = one.asset.key if counts and self._failed(one.asset.key) else before
             self.progress.done("assets sent")
+
+    async def _try_one(self, one: AssetLooked) -> None:
+        try:
+            if one.step is AssetStep.MAKE:
+                await self.names.make(one.asset.key, one.there.name)
+            await self._send_one(one)
+        except (ServiceError, IntegrityError) as error:
+            self._fail(one.asset.key, noted(error, str(one.asset.key)), getattr(error, "remedy", None))
+
+    def _failed(self, key: AssetKey) -> bool:
+        return any(name == str(key) for name, _ in self.sent.failed)
 
     async def _send_one(self, one: AssetLooked) -> None:
         """One asset; an error is about this one only."""
@@ -199,7 +223,7 @@ class AssetSender:
 
     def _own_values(self, one: AssetLooked) -> str | None:
         """What an equal one of the target's has otherwise: it is told, and nobody's to change."""
-        wanted, there = changeable(one.asset), changeable(one.found) if one.found else {}
+        wanted, there = changeable(self.there.of(one.asset)), changeable(one.found) if one.found else {}
         other = sorted(name for name in wanted.keys() | there.keys() if wanted.get(name) != there.get(name))
         other += ["run"] if one.found and one.found.run != self._run_there(one.asset) else []
         return OWN_VALUES.format(", ".join(other)) if other else None
@@ -210,7 +234,7 @@ class AssetSender:
         run = self._run_there(one.asset)
         if run is None or one.found is None or before is None:
             return False
-        return one.found.run is None and before.detail == RUN_ABSENT.format(one.asset.run)
+        return one.found.run is None and says(before.detail, RUN_ABSENT.format(one.asset.run))
 
     def _absent(self, asset: Asset) -> AssetKey | None:
         """An asset that it names, that is to be there by now, and is not."""
@@ -264,7 +288,7 @@ class AssetSender:
             edited = one.update or one.found
             return await self.target.put_asset(replace(edited, run=edited.run or self._run_there(one.asset)), {})
         signed = signed_asset(one.asset, self.archive.source)
-        wanted = replace(signed, run=self._run_there(one.asset), archived=False)
+        wanted = replace(self.there.of(signed), archived=signed.archived and not self.target.asset_rule.archives)
         if wanted.run is not None and one.there.version.isdecimal() and self.loses_links:
             with suppress(Rejected):
                 return await self.target.put_linked_model(wanted, self._names(one))
@@ -272,7 +296,7 @@ class AssetSender:
 
     def _was_seen_to_lose_links(self) -> bool:
         """True where the target lost the run of a model: by what it answered before, or by what doctor saw."""
-        if any(one.detail == UNLINKED.format(self._run_of(key)) for key, one in self.receipts.items()):
+        if any(says(one.detail, UNLINKED.format(self._run_of(key))) for key, one in self.receipts.items()):
             return True
         rows = self.archive.examination(self.ledger.target, "target")
         told = (row for row in rows if isinstance(row, Mapping)) if isinstance(rows, list) else ()
@@ -284,7 +308,7 @@ class AssetSender:
 
     def _believe(self, one: AssetLooked, answer: Asset) -> None:
         """What was answered is what is there."""
-        told = with_names(one.asset.content, self.looks.names)
+        told = self.there.of(one.asset).content
         if answer.key != one.there:
             self.looks.names[one.asset.key] = answer.key
         one = replace(one, there=answer.key)
@@ -292,7 +316,8 @@ class AssetSender:
         if answer.content != told and not may_differ:
             self._refuse(one, OTHERWISE)
             return
-        waits = one.step is AssetStep.MAKE and one.asset.archived and not answer.archived
+        archives = self.target.asset_rule.archives
+        waits = one.step is AssetStep.MAKE and one.asset.archived and not answer.archived and archives
         state = AssetState.SENDING if waits else AssetState.SENT
         self._note(one, state, answer, detail=self._detail(one, answer))
         if waits:
@@ -300,15 +325,24 @@ class AssetSender:
 
     def _detail(self, one: AssetLooked, answer: Asset | None) -> str | None:
         """What the target does not keep of it."""
-        run, left = self._run_there(one.asset), self._left_of(one)
-        if answer is None or one.asset.run is None or left:
-            return left or (answer.hidden if answer else None)
+        run, planned = self._run_there(one.asset), self.by_key[one.asset.key].there
+        told = list(planned.losses if planned and one.step is not AssetStep.ADOPT else ())
+        asked = planned.asset.key.version if planned else one.asset.key.version
+        if answer is not None and self.target.asset_rule.counted and answer.key.version != asked:
+            told = [loss for loss in told if loss != NUMBERED.format(asked)]
+            told += [NUMBERED.format(answer.key.version)] if answer.key.version != one.asset.key.version else []
+        told += [left] if (left := self._left_of(one) or self._link_lost(one, answer, run)) else []
+        return joined(told)
+
+    def _link_lost(self, one: AssetLooked, answer: Asset | None, run: RunId | None) -> str | None:
+        if answer is None or one.asset.run is None:
+            return answer.hidden if answer else None
         if run is None:
             return RUN_ABSENT.format(one.asset.run)
         if answer.run != run:
             self.loses_links = True
             return UNLINKED.format(one.asset.run)
-        return COPIED if answer.content != with_names(one.asset.content, self.looks.names) else None
+        return COPIED if answer.content != self.there.of(one.asset).content else None
 
     def _left_of(self, one: AssetLooked) -> str | None:
         """What the plan leaves out of it."""
@@ -390,5 +424,6 @@ def asset_sender(
     choice = CarriedAssets(assets=options.assets, files=options.files)
     planned = asset_plan(archive, ledger, selection, options) if takes_assets(target) else []
     into = cast("AssetTarget", target)
-    files = AssetFiles(archive, ledger, Supply(archive, source), into, target, options.prefer)
+    there = AssetsThere(into, ledger, ledger.asset_names())
+    files = AssetFiles(archive, ledger, Supply(archive, source), into, target, options.prefer, there)
     return AssetSender(archive, ledger, into, files, planned, choice, options.on_asset_conflict, width, progress)

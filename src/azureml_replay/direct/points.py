@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.chunk_reader import OpenChunks
@@ -23,19 +24,23 @@ from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
 from azureml_replay.direct.requests import after_others, requests
 from azureml_replay.errors import Rejected, Uncertain
-from azureml_replay.model import Points, RunId, SeriesKey, Share
+from azureml_replay.model import Points, Run, RunId, SeriesKey, Share
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.target.probe import note_unsettled
 from azureml_replay.workers import Room, overlapping
 from azureml_replay.workspace.limits import ROWS_PER_SERIES_AND_REQUEST
-from azureml_replay.workspace.target import Refused, Target
+from azureml_replay.workspace.target import Refused, TakesValuesWithRows, Target
 
 logger = logging.getLogger("azureml_replay")
 
 
 class SeriesRefused(Exception):
     """Raised where the target will not have a series, once that is noted: the run is planned anew without it."""
+
+
+class ValuesRefused(Exception):
+    """Raised where rows and the values of their run were refused together: by themselves they tell which."""
 
 
 ATTEMPTS = 5
@@ -52,8 +57,10 @@ class Appending:
     """Bounds the requests with rows that are in memory at once, of all runs together."""
     settled: bool = False
 
-    async def append(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+    async def append(self, run: RunId, batch: Sequence[Points], values: Values) -> Mapping[int, Refused]:
         """One request, NOT repeatable; another one where the target has lost that way, which is noted first."""
+        if values.run is not None:
+            return await self._with_values(values, values.run, batch)
         if self.settled:
             refused = await self.target.append_settled(run, batch)
             if refused is not None:
@@ -61,6 +68,24 @@ class Appending:
             note_unsettled(self.ledger)
             self.settled = False
         return await self.target.append_points(run, batch)
+
+    async def _with_values(self, values: Values, run: Run, batch: Sequence[Points]) -> Mapping[int, Refused]:
+        """Requests that go meanwhile take none; where this one fails, the next one does."""
+        values.run = None
+        try:
+            return await cast("TakesValuesWithRows", self.target).append_with_values(run, batch)
+        except BaseException as error:
+            values.run = run
+            if isinstance(error, Rejected) and Refused.of(error).of_item:
+                raise ValuesRefused from error
+            raise
+
+
+@dataclass(slots=True)
+class Values:
+    """The values of a run that go with the first of its rows; None once they have gone, or where they went before."""
+
+    run: Run | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +113,17 @@ class PointSender:
     def _due(self, step: Step) -> DueRows:
         return Due(self.archive, self.ledger).rows(step, self.ledger.receipts(step.source), self.intents.ahead)
 
-    async def send(self, step: Step, *, ask: bool) -> int:
+    async def send(self, step: Step, *, ask: bool, values: Values | None = None) -> int:
         """Everything the target lacks; the number of rows sent. Raises SeriesRefused for rows that it refuses.
 
-        `ask` where the run was there before this call: another archive of the source, or a copy of this one, may have
-        sent rows that no receipt here tells of.
+        `values` go with the first rows; ValuesRefused is raised where both together are refused. `ask` where the run
+        was there before this call: another archive of the source, or a copy of this one, may have sent rows that no
+        receipt here tells of.
         """
         if not step.series:
             return 0
         rows = self._due(step)
-        standing, sending = rows.sent, _Sending(self, step, rows.payloads)
+        standing, sending = rows.sent, _Sending(self, step, rows.payloads, values or Values())
         sending.settle(standing.moved)
         if standing.left:
             self.ledger.forget(step.source, map(ChunkItem, standing.left))
@@ -118,6 +144,7 @@ class _Sending:
     step: Step
     payloads: Mapping[int, Payload]
     """Of its chunks."""
+    values: Values
     rows: int = 0
     """Sent so far."""
 
@@ -199,7 +226,7 @@ class _Sending:
         """One request. Raises Rejected, Uncertain, _SomeRefused, SeriesRefused."""
         run, batch = self.step.run.id, list(_joined(rows))
         try:
-            refused = await self.by.appending.append(run, batch)
+            refused = await self.by.appending.append(run, batch, self.values)
         except Rejected as error:
             refused = {0: Refused.of(error)}
             if not refused[0].of_item:

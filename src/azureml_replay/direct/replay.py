@@ -33,9 +33,10 @@ from azureml_replay.direct.naming import Naming
 from azureml_replay.direct.options import OnConflict, Replayed, ReplayOptions
 from azureml_replay.direct.parts import Briefing, PartSent, SendRuns, briefed
 from azureml_replay.direct.placing import Placing
-from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
+from azureml_replay.direct.points import Appending, PointSender
 from azureml_replay.direct.references import steps_naming
 from azureml_replay.direct.reused import WaitingSteps
+from azureml_replay.direct.run_points import RunPoints
 from azureml_replay.direct.runs import RunSender
 from azureml_replay.errors import Remedy, ServiceError, noted, remedy_lines
 from azureml_replay.files.bytes import Supply
@@ -178,6 +179,7 @@ class _Replaying:
     ids: IdCheck = field(init=False)
     placing: Placing = field(init=False)
     in_part: InPart = field(init=False)
+    run_points: RunPoints = field(init=False)
     reused: WaitingSteps = field(init=False)
     naming: Naming = field(init=False)
 
@@ -232,6 +234,8 @@ class _Replaying:
         )
         making.forget(self.deleted)
         self.in_part = InPart(self.archive, self.ledger, self.target, self.runs, self._planned_anew)
+        planned_anew = self._planned_anew
+        self.run_points = RunPoints(self.points, self.runs, self.in_part, self.profile, planned_anew, self.anew)
         self.placing = Placing(
             due=self.due,
             profile=self.profile,
@@ -360,7 +364,8 @@ class _Replaying:
             elif step.run.parent and self.in_part.is_left(self.ledger.source_id(step.run.parent)):
                 self.in_part.leave_out_below(step, step.run.parent)
         sound = self._sound(batch)
-        await self.runs.create(sound)
+        with_rows = [step.source for step in sound if self.profile.values_with_rows and step.series]
+        await self.runs.create(sound, with_rows)
         self.progress.done("runs begun", len(self._sound(sound)))
         for step in sound:
             if step.source in self.runs.refused:
@@ -409,7 +414,8 @@ class _Replaying:
     async def _fill(self, step: Step) -> None:
         """Send points, then files, of one run; an error fails this run only."""
         try:
-            step = await self._send_points(step)
+            step, points = await self.run_points.send(step)
+            self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
             there = self.runs.known.get(step.source)
             taken_back = there if there is not None and is_taken_back(there) else None
             sent = await self.files.send(step, taken_back, found=step.source not in self.runs.created)
@@ -422,22 +428,6 @@ class _Replaying:
             self.progress.done("runs filled")
         except ServiceError as error:
             self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
-
-    async def _send_points(self, step: Step) -> Step:
-        """Send the points of one run; the step without the series that the target refuses."""
-        ask = step.source not in self.runs.created or step.source in self.deleted
-        while True:
-            try:
-                if self.profile.closes and self.points.has_due(step):
-                    await self.runs.show([step])
-                points = await self.points.send(step, ask=ask)
-            except SeriesRefused:  # one series less each time
-                step, ask = self._planned_anew(step), True
-                continue
-            if points:
-                self.runs.touched.add(step.source)
-            self.points_sent += points  # `x += await …` would read x before the wait and lose what others add
-            return step
 
     def _fail(self, run: RunId, why: str, remedy: Remedy | None = None) -> None:
         if run not in self.failed:

@@ -77,6 +77,10 @@ class RunSender:
     """Of this window, runs that this call put into the target: nobody else can have sent anything into them."""
     refused: dict[RunId, Refused] = field(default_factory=dict)
     """Runs that the target refused for something in them: the caller finds out for what."""
+    riding: dict[RunId, tuple[Run, frozenset[str]]] = field(default_factory=dict)
+    """Of this window, runs whose values go with their first rows, and the names of those that stay as they are."""
+    riding_of: frozenset[RunId] = frozenset()
+    """Runs whose values may."""
     touched: set[RunId] = field(default_factory=set)
     """Of this window, runs of which anything was sent: the caller adds those whose contents went."""
     count: int = 0
@@ -97,9 +101,10 @@ class RunSender:
         """True where neither `create` nor `finish` would send anything."""
         return is_created(self.ledger, step) and is_finished(self.ledger, step)
 
-    async def create(self, steps: Sequence[Step]) -> None:
-        """Send everything that runs carry but their state."""
+    async def create(self, steps: Sequence[Step], with_rows: Collection[RunId] = ()) -> None:
+        """Send everything that runs carry but their state; of runs just made the values may go `with_rows`."""
         left = [step for step in steps if not is_created(self.ledger, step)]
+        self.riding_of = frozenset(with_rows)
         await self._put([step for step in left if step.source not in self.known])
         await self._update([step for step in left if step.source in self.known])
 
@@ -123,7 +128,7 @@ class RunSender:
 
         The ledger says first that they are shown: whatever becomes of this call, the next one hides them again.
         """
-        closed = [step for step in steps if self.profile.closes and self._is_hidden(step)]
+        closed = [step for step in steps if self.profile.closes and self.is_hidden(step)]
         for step in closed:
             self.shown[step.source] = step.run.hidden or HIDDEN in self._kept(step, of_state=True)
             self.ledger.forget(step.source, [RunItem.WHOLE, RunItem.FINISH])
@@ -139,7 +144,8 @@ class RunSender:
             tags = {key: value for key, value in there.tags.items() if key != UNDO_TAG}
             self.known[step.source] = replace(there, hidden=False, tags=tags)
 
-    def _is_hidden(self, step: Step) -> bool:
+    def is_hidden(self, step: Step) -> bool:
+        """True for a run that the target has and does not show."""
         there = self.known.get(step.source)
         return there is not None and there.hidden
 
@@ -170,10 +176,30 @@ class RunSender:
             self._mark(RunItem.CREATE, changing, State.SENDING)
             await self.show(changing)
             marked = [self._marked(step, updates[step.source], marks[step.source]) for step in changing]
-            update = self.target.update_runs(changing[0].run.experiment, marked)
-            there += await self._arrived(update, changing)
+            riding = [step for step in changing if self._rides(step)]
+            self.riding |= {
+                step.source: (run, stay[step.source])
+                for step, run in zip(changing, marked, strict=True)
+                if step in riding
+            }
+            alone = [run for step, run in zip(changing, marked, strict=True) if step not in riding]
+            if alone:
+                update = self.target.update_runs(changing[0].run.experiment, alone)
+                there += await self._arrived(update, [step for step in changing if step not in riding])
         self._remember(there, stay, state=False)
         self._mark(RunItem.CREATE, there, State.SENT)
+
+    def _rides(self, step: Step) -> bool:
+        """True for values that go with the rows of a run that was just made; inputs have a request of their own."""
+        run = step.run
+        just_made = step.source in self.created and step.source not in self.deleted and step.source in self.riding_of
+        return just_made and self.profile.values_with_rows and not (run.inputs or run.input_datasets)
+
+    def arrived_with_rows(self, step: Step, stay: frozenset[str]) -> None:
+        """The values of a run went with its rows."""
+        self._remember([step], {step.source: stay}, state=False)
+        self._mark(RunItem.CREATE, [step], State.SENT)
+        self.touched.add(step.source)
 
     def update_of(self, step: Step) -> Run:
         """What is to be sent of a run that is there, without a mark."""

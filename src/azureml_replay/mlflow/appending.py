@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from azureml_replay.errors import Rejected
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import ask, encode
-from azureml_replay.model import Points, Row, RunId
+from azureml_replay.model import Points, Row, Run, RunId
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.target import Refused
 
@@ -26,12 +26,17 @@ class RowAppender:
         """Nothing is asked yet."""
         self._rest = rest
 
-    async def append(self, run: RunId, batch: Sequence[Points], check: Check = unchecked) -> Mapping[int, Refused]:
-        """Append rows. Raises Uncertain where the answer was lost, Rejected for a batch as a whole."""
+    async def append(
+        self, run: RunId, batch: Sequence[Points], check: Check = unchecked, values: Run | None = None
+    ) -> Mapping[int, Refused]:
+        """Append rows, with the tags and parameters of `values`.
+
+        Raises Uncertain where the answer was lost, Rejected for a batch as a whole.
+        """
         left = batch
         for attempt in range(ATTEMPTS):
             try:
-                await self._send(run, left, check)
+                await self._send(run, left, check, values)
             except Rejected as error:
                 if attempt + 1 == ATTEMPTS or error.status != 400 or not any(map(_may_be_there, left)):
                     raise
@@ -40,8 +45,9 @@ class RowAppender:
             break
         return {}
 
-    async def _send(self, run: RunId, batch: Sequence[Points], check: Check) -> None:
-        for body in encode.rows(run, batch):
+    async def _send(self, run: RunId, batch: Sequence[Points], check: Check, values: Run | None) -> None:
+        bodies = encode.rows_and_values(batch, values) if values else encode.rows(run, batch)
+        for body in bodies:
             await self._rest.send("POST", f"{ask.API}/runs/log-batch", json=body, repeatable=False, check=check)
 
     async def _lacking(self, run: RunId, batch: Sequence[Points]) -> Sequence[Points]:

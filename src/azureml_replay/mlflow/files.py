@@ -54,6 +54,15 @@ class ServerFiles:
                     return _artifact(run, file).stored
         return None
 
+    async def below(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
+        """The file at a place, or those below it, by pages."""
+        run, path = split(place)
+        folder = path.rstrip("/")
+        found = [_artifact(run, file).stored async for file in self._walk(run, folder)]
+        if not found and folder:  # it may be a file
+            found = [await self.stored_file(location_of(run, folder))]
+        yield [one for one in found if one is not None]
+
     async def read(self, location: Location, start: int, stop: int | None) -> AsyncIterator[bytes]:
         """The bytes of a file. Raises NotFound where the server gives none of that name."""
         run, path = split(await self._true_place(location))
@@ -73,8 +82,8 @@ class ServerFiles:
                 return at
         return location
 
-    async def _walk(self, run: RunId) -> AsyncIterator[ListedFile]:
-        ahead, seen = [""], {""}
+    async def _walk(self, run: RunId, folder: str = "") -> AsyncIterator[ListedFile]:
+        ahead, seen = [folder], {folder}
         while ahead:
             async for page in self._rest.files(run, ahead.pop()):
                 for file in page:

@@ -13,7 +13,8 @@ from azureml_replay.mlflow.config import Login, ServerConfig
 from azureml_replay.mlflow.place import address_of, workspace_of
 from azureml_replay.mlflow.wire import ask, decode
 from azureml_replay.mlflow.wire.ask import InExperiment
-from azureml_replay.mlflow.wire.decode import ListedFile, ListedRun, ModelVersion
+from azureml_replay.mlflow.wire.decode import ListedFile, ListedRun
+from azureml_replay.mlflow.wire.registry import VersionInRun, versions_in_runs
 from azureml_replay.model import Experiment, Row, RunId
 from azureml_replay.sending.sender import Answer, BytesToSend, Sender, Service
 from azureml_replay.workspace.lease import Check
@@ -31,6 +32,8 @@ class Rest:
         """Nothing is asked yet."""
         self.place = config.ref
         self._sender, self._base = sender, address_of(config.ref)
+        self.writes = 0
+        """Requests that change something, files left out."""
         workspace = workspace_of(config.ref)
         self._headers = _authorization(config.login) | ({ask.WORKSPACE_HEADER: workspace} if workspace else {})
 
@@ -140,14 +143,12 @@ class Rest:
         found: Sequence[Any] = (answer.json() or {}).get(way.key) or ()
         return found
 
-    async def model_versions(self) -> AsyncIterator[Sequence[ModelVersion]]:
+    async def model_versions(self) -> AsyncIterator[Sequence[VersionInRun]]:
         """The registered models that lie in runs, by pages; none where the server has no registry."""
         token: str | None = None
         while True:
             try:
-                page, following = decode.model_versions(
-                    await self._get("model-versions/search", ask.model_versions(token))
-                )
+                page, following = versions_in_runs(await self._get("model-versions/search", ask.versions(None, token)))
             except Rejected:
                 return
             yield page
@@ -161,6 +162,22 @@ class Rest:
         except NotFound:
             return None
 
+    async def logged_files(self, model: str, folder: str) -> AsyncIterator[Sequence[ListedFile]]:
+        """One level of the files of a logged model, by pages."""
+        token: str | None = None
+        while True:
+            query = ask.logged_files(folder, token)
+            page, following = decode.files(await self._get(f"logged-models/{model}/artifacts/directories", query))
+            yield page
+            if not (token := _next(following, token, f"files of logged model {model}")):
+                return
+
+    def read_logged(self, model: str, path: str, start: int, stop: int | None) -> AsyncIterator[bytes]:
+        """The bytes of a file of a logged model, piece by piece; as `read`."""
+        query = urlencode({"artifact_file_path": path}, quote_via=quote)
+        url = f"{self._base}{ask.PAGES_API}/logged-models/{model}/artifacts/files?{query}"
+        return self._sender.stream(FILES, url, headers=self._headers | _range(start, stop))
+
     def read(self, run: RunId, path: str, start: int, stop: int | None) -> AsyncIterator[bytes]:
         """The bytes of a file of a run, piece by piece.
 
@@ -168,8 +185,7 @@ class Rest:
         3.1.4, knows no ranges before 3.17, and is not there where the server does not serve artifacts.
         """
         url = f"{self._base}/get-artifact?{urlencode(ask.file(run, path), quote_via=quote)}"
-        wanted = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
-        return self._sender.stream(FILES, url, headers=self._headers | wanted)
+        return self._sender.stream(FILES, url, headers=self._headers | _range(start, stop))
 
     async def put_file(self, path: str, content: BytesToSend) -> None:
         """Write a file at a path below the server's artifacts. Repeatable: it holds what was put last."""
@@ -201,6 +217,7 @@ class Rest:
         check: Check | None = None,
     ) -> Answer:
         """Send a request to a path of the server's."""
+        self.writes += method != "GET" and not path.endswith("/search")
         asked = f"?{urlencode(query, quote_via=quote)}" if query else ""
         return await self._sender.send(
             SERVER,
@@ -218,6 +235,10 @@ class Rest:
     async def _post(self, call: str, body: object) -> Any:  # noqa: ANN401
         """A search: it changes nothing."""
         return (await self.send("POST", f"{ask.API}/{call}", json=body)).json()
+
+
+def _range(start: int, stop: int | None) -> dict[str, str]:
+    return {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
 
 
 def _authorization(login: Login) -> dict[str, str]:

@@ -6,21 +6,27 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from azureml_replay.errors import Rejected
 from azureml_replay.instants import Instant
 from azureml_replay.mlflow.appending import RowAppender
 from azureml_replay.mlflow.config import ServerConfig
 from azureml_replay.mlflow.experiments import Experiments
+from azureml_replay.mlflow.files import split
 from azureml_replay.mlflow.leases import ServerLeases
 from azureml_replay.mlflow.putting import Putting
+from azureml_replay.mlflow.registering import Registering
 from azureml_replay.mlflow.trial import ServerTrial
 from azureml_replay.mlflow.wire import ask
 from azureml_replay.mlflow.wire.decode import ListedRun
 from azureml_replay.mlflow.wire.ours import as_written
+from azureml_replay.mlflow.wire.registry import in_run
 from azureml_replay.mlflow.workspace import EXPERIMENTS_PER_SEARCH, MlflowWorkspace
 from azureml_replay.mlflow.workspace import connect as open_server
 from azureml_replay.mlflow.writing import Writing
 from azureml_replay.model import Experiment, Location, Points, Run, RunId
 from azureml_replay.sending.sender import Sender
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey
+from azureml_replay.workspace.asset_rule import MLFLOW_ASSETS, asset_folder
 from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import MLFLOW, TargetProfile
@@ -45,6 +51,7 @@ class MlflowTarget(MlflowWorkspace):
         self._appending, self._putting = RowAppender(rest), Putting(rest)
         self._writing = Writing(rest, self._written, self._putting.note)
         self._leases = ServerLeases(rest, self._writing)
+        self._registering = Registering(rest, self._registry)
 
     @property
     def profile(self) -> TargetProfile:
@@ -69,6 +76,9 @@ class MlflowTarget(MlflowWorkspace):
         async for page in super().runs(experiment):
             yield [self._as_written(run) for run in page]
 
+    def _as_told(self, found: ListedRun) -> ListedRun:
+        return replace(found, run=self._as_written(found.run))
+
     def _is_ours(self, experiment: Experiment) -> bool:
         return experiment.name.startswith(self._prefix)
 
@@ -91,7 +101,7 @@ class MlflowTarget(MlflowWorkspace):
                 pass
             self._listed = True
         async for page in super()._search(runs):
-            yield [replace(one, run=self._as_written(one.run)) for one in page]
+            yield [self._as_told(one) for one in page]
 
     def _forget(self, run: RunId) -> None:
         self._known.pop(run, None)
@@ -143,6 +153,13 @@ class MlflowTarget(MlflowWorkspace):
         """The same: a server answers once the rows are there."""
         return await self.append_points(run, batch, check=check)
 
+    async def append_with_values(
+        self, run: Run, batch: Sequence[Points], *, check: Check = unchecked
+    ) -> Mapping[int, Refused]:
+        """Append rows with the run's tags and parameters. Raises Uncertain, Rejected."""
+        self._forget(run.id)
+        return await self._appending.append(run.id, batch, check, run)
+
     async def settle(self, experiment: str, run: RunId) -> None:  # noqa: ARG002
         """Nothing is on its way. What is asked from now on is asked anew."""
         self._forget(run)
@@ -162,9 +179,7 @@ class MlflowTarget(MlflowWorkspace):
     async def registered_places(self) -> Sequence[RegisteredPlace]:
         """See `workspace.assets.KnowsRegistered`."""
         found = [one async for page in self._rest.model_versions() for one in page]
-        return [
-            RegisteredPlace(place=self.place(one.run, one.path), name=one.name, properties=one.tags) for one in found
-        ]
+        return [RegisteredPlace(place=self.place(one.run, one.path), key=one.key, properties=one.tags) for one in found]
 
     async def finish_runs(self, experiment: str, runs: Sequence[Run]) -> Mapping[RunId, Outcome]:
         """As `end_runs`."""
@@ -205,6 +220,63 @@ class MlflowTarget(MlflowWorkspace):
     async def without_end(self, runs: Sequence[Run]) -> Sequence[RunId]:  # noqa: ARG002
         """None: ends show at once."""
         return []
+
+    asset_rule = MLFLOW_ASSETS
+
+    def asset_there(self, asset: Asset, runs: Mapping[RunId, RunId]) -> Asset:
+        """Its bytes among the files of its run: where they are there already, or in a folder of its own."""
+        if asset.files_of is not None:
+            run = runs.get(asset.files_of, asset.files_of)
+            return in_run(asset, run, asset.run_path or "")
+        if asset.run is None or not asset.owns_bytes:
+            return replace(asset, place=None)
+        return in_run(asset, runs.get(asset.run, asset.run), asset_folder(asset))
+
+    async def put_container(self, container: AssetContainer) -> bool:
+        """Make a registered model, where there is none of that name. Repeatable."""
+        return await self._registering.put_container(container)
+
+    async def put_asset_container(self, container: AssetContainer) -> AssetContainer:
+        """Bring description and tags of a registered model up to date. Repeatable."""
+        return await self._registering.update_container(container)
+
+    @property
+    def asset_naming(self) -> str:
+        """Nothing: runs of a server name no asset."""
+        return ""
+
+    async def remove_asset_file(self, place: Location) -> None:
+        """Remove one file among those of a run. Repeatable."""
+        run, path = split(place)
+        outcome = (await self._putting.remove(run, [path]))[path]
+        if isinstance(outcome, Refused):
+            raise outcome.error(f"file {path}: ")
+        if outcome is not None:
+            raise outcome
+
+    async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
+        """Make a version, or bring one up to date, as `names` has none for it. NOT repeatable."""
+        if not names:
+            return await self._registering.update(asset)
+        return await self._registering.put(asset, names.get(asset.key, asset.key), check)
+
+    async def put_linked_model(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:  # noqa: ARG002
+        """No other way: a version has the run whose files it is."""
+        raise Rejected(f"an MLflow server has one way to make {model.key}")
+
+    async def remove_asset(self, asset: Asset) -> Asset | None:
+        """Delete a version, and its name with the last one where replay made that. Repeatable."""
+        await self._registering.remove(asset)
+        return None
+
+    async def put_asset_file(self, place: Location, file: PutFile) -> None:
+        """Write one file among those of a run. Repeatable."""
+        run, path = split(place)
+        outcome = (await self._putting.put(run, [replace(file, path=path)]))[path]
+        if isinstance(outcome, Refused):
+            raise outcome.error(f"file {path}: ")
+        if outcome is not None:
+            raise outcome
 
     async def try_out(self) -> Tried:
         """One throw-away run."""

@@ -13,9 +13,11 @@ from azureml_replay.mlflow.config import LOGIN_HELP, ServerConfig
 from azureml_replay.mlflow.experiments import without_home
 from azureml_replay.mlflow.files import ServerFiles, location_of
 from azureml_replay.mlflow.histories import MetricHistories
+from azureml_replay.mlflow.registry import Registry, model_of
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import decode
 from azureml_replay.mlflow.wire.decode import ListedRun
+from azureml_replay.mlflow.wire.registry import MODELS_STORE
 from azureml_replay.mlflow.words import MLFLOW_WORDS
 from azureml_replay.model import (
     LOGGED_MODELS,
@@ -37,6 +39,8 @@ from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import Sender, Transport
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.workers import map_bounded
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset_rule import MLFLOW_ASSETS
 from azureml_replay.workspace.source import Shelf
 from azureml_replay.workspace.traffic import Load, ServiceTraffic
 
@@ -48,6 +52,9 @@ TRACES_KEPT = 10_000
 """Traces that are read with a page of experiments: a kilobyte each, and no run has them."""
 RUNS_KNOWN = 512
 """Runs whose last values are remembered, between their details and the question for their series."""
+
+LISTED_KEPT = 1_000
+"""Runs whose list is their details, too: 10 to 20 KB each."""
 
 logger = logging.getLogger("azureml_replay")
 
@@ -105,9 +112,13 @@ class MlflowWorkspace:
         self._rest = Rest(sender, config)
         self._files = ServerFiles(self._rest)
         self._histories = MetricHistories(self._rest)
+        self._registry = Registry(self._rest)
         self._names: dict[str, str] = {}
         """Id -> name of each experiment; by ids alone runs name theirs."""
         self._known: OrderedDict[RunId, ListedRun] = OrderedDict()
+        self._kept_details: dict[RunId, ListedRun] | None = {}
+        """Runs of a list whose details nobody has asked for; None where there are too many. Nobody reads it once
+        anything was written."""
 
     @classmethod
     async def opened(cls, config: ServerConfig, sender: Sender) -> Self:
@@ -150,6 +161,7 @@ class MlflowWorkspace:
         """All runs of an experiment, deleted ones too, by pages."""
         self._names.setdefault(experiment.id, experiment.name)
         async for page in self._rest.runs([experiment.id], self._names):
+            self._keep(page)
             yield [one.run for one in page]
 
     async def run(self, run: RunId) -> Run | None:
@@ -169,7 +181,11 @@ class MlflowWorkspace:
 
     async def details(self, runs: Sequence[RunId]) -> Mapping[RunId, RunDetails]:
         """The runs as they are listed; a run that is gone is left out."""
-        found = [one async for page in self._search(runs) for one in page]
+        listed = self._kept_details if self._rest.writes == 0 else None
+        kept = [self._as_told(one) for run in runs if (one := (listed or {}).pop(run, None)) is not None]
+        known = {one.run.id for one in kept}
+        left = [run for run in runs if run not in known]
+        found = [*kept, *[one async for page in self._search(left) for one in page]]
         for one in found:
             self._remember(one)
         self._histories.expect(found)
@@ -228,12 +244,47 @@ class MlflowWorkspace:
         etag: str | None = None,  # noqa: ARG002 - servers list none
     ) -> AsyncIterator[bytes]:
         """The bytes of a file, piece by piece."""
+        if location.datastore == MODELS_STORE:
+            return self._rest.read_logged(*model_of(location), start, stop)
         return self._files.read(location, start, stop)
 
     async def code(self, reference: CodeReference) -> AsyncIterator[tuple[str, bytes]]:
         """Raises NotFound: a server keeps no code but as files of runs."""
         raise NotFound(f"an MLflow server keeps no code: {reference.key}")
         yield "", b""  # what makes this a generator
+
+    asset_kinds = MLFLOW_ASSETS.kinds
+
+    def asset_uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:  # noqa: ARG002 - the seam's
+        """None: a version names its run, no run a version."""
+        return ()
+
+    async def asset_containers(self, kind: AssetKind) -> AsyncIterator[Sequence[AssetContainer]]:  # noqa: ARG002
+        """All registered models, by pages."""
+        async for page in self._registry.containers():
+            yield page
+
+    async def asset_container(self, kind: AssetKind, name: str) -> AssetContainer | None:
+        """One registered model; None where there is none."""
+        return await self._registry.container(name) if kind is AssetKind.MODEL else None
+
+    async def asset_versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:  # noqa: ARG002
+        """All versions of a name, by pages."""
+        async for page in self._registry.versions(name):
+            yield page
+
+    async def asset(self, key: AssetKey) -> Asset | None:
+        """One version; None where there is none."""
+        return await self._registry.find(key)
+
+    async def asset_files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
+        """The files at a place: of a run, or of a logged model."""
+        if place.datastore == MODELS_STORE:
+            async for page in self._registry.logged_files(model_of(place)[0]):
+                yield page
+            return
+        async for page in self._files.below(place):
+            yield page
 
     async def _models(self, found: ListedRun) -> Mapping[str, Json]:
         """The documents of a run's logged models; none where it has none, or they are gone."""
@@ -260,6 +311,16 @@ class MlflowWorkspace:
         for start in range(0, len(ids) if sought else 0, EXPERIMENTS_PER_SEARCH):
             async for page in self._rest.runs(ids[start : start + EXPERIMENTS_PER_SEARCH], self._names, only=sought):
                 yield page
+
+    def _as_told(self, found: ListedRun) -> ListedRun:
+        return found
+
+    def _keep(self, page: Sequence[ListedRun]) -> None:
+        """What is listed says all that `details` would ask for again; of many runs that is too much for memory."""
+        if self._kept_details is not None:
+            self._kept_details |= {one.run.id: one for one in page}
+            if len(self._kept_details) > LISTED_KEPT:
+                self._kept_details = None
 
     def _remember(self, found: ListedRun) -> None:
         self._known[found.run.id] = found

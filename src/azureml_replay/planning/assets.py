@@ -6,12 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from azureml_replay.model import Json
+from azureml_replay.model import Json, RunId
+from azureml_replay.planning.asset_fit import (
+    NO_RUN,
+    REORDERED,
+    FittedAsset,
+    fit_asset,
+    in_order_there,
+    numbers,
+    order_lost,
+)
 from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.lineage import PROPERTY, decoded, encode
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.version import __version__
 from azureml_replay.workspace.asset import (
+    ALIAS,
     EVERYWHERE,
     IN_ORDER,
     Asset,
@@ -21,6 +31,7 @@ from azureml_replay.workspace.asset import (
     in_order,
     with_stores,
 )
+from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS, AssetRule
 from azureml_replay.workspace.place import Place
 
 
@@ -89,6 +100,9 @@ class AssetChoice:
 
 
 NO_ASSETS = AssetChoice(scope=AssetScope.NONE)
+_NOTHING: Mapping[AssetKey, AssetKey] = {}
+_NO_REASONS: Mapping[AssetKey, str] = {}
+_BETWEEN = "; "
 REDACTED = "a secret was taken out of what makes it, so that it cannot be made: make it yourself"
 UNKNOWN_THERE = "the target's kind of workspace knows none"
 NOT_LISTED = (
@@ -105,6 +119,8 @@ NO_FILES = "left out (--no-artifacts)"
 UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
 RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
 IN_THE_WAY = "the target has another one under that name and version, which was left alone"
+RUN_LEFT = "run {} is not carried, whose files its bytes are"
+NO_FILES_THERE = "no files are written there, and a model's bytes are files of a run"
 UNLISTED = "its files could not be listed when it was extracted: extract again"
 NOT_READ = "the last extraction did not read it: extract again"
 """Why nothing becomes of an asset before the next extraction: no omission, which would be for good."""
@@ -120,6 +136,8 @@ class PlannedAsset:
     fate: AssetFate
     reason: str = ""
     """Why it is omitted, or what of it is."""
+    there: FittedAsset | None = None
+    """As it is asked for in the target; None where nobody asks for it."""
     files: int = 0
     bytes: int = 0
     """Of the files that are its own; those that are files of a run count there."""
@@ -150,6 +168,8 @@ class AssetPlan:
     """Of assets that are to be created; a place that several share counts once."""
     omitted: tuple[tuple[str, str], ...] = ()
     """Each asset that the target will not have, or not whole, with the reason."""
+    lost: tuple[tuple[str, str], ...] = ()
+    """What the target will not have of assets that it gets: the asset, and what with its reason."""
     extracted: bool = True
     """False where no extraction looked for assets."""
 
@@ -167,6 +187,8 @@ def signed_asset(asset: Asset, source: Place) -> Asset:
         "run": asset.run,
         "created": str(asset.created) if asset.created else None,
         "creator": asset.creator,
+        "aliases": list(asset.aliases) or None,
+        "stage": asset.stage,
         "version": __version__,
     }
     told = encode({key: value for key, value in facts.items() if value is not None})
@@ -220,16 +242,22 @@ def as_edited(wanted: Asset, there: Asset, sent: Mapping[str, Json]) -> Asset:
         tags=tags,
         description=there.description if "description" in edited else wanted.description,
         stage=there.stage if "stage" in edited else wanted.stage,
+        aliases=(
+            *(one for one in wanted.aliases if ALIAS + one not in edited),
+            *(one for one in there.aliases if ALIAS + one in edited),
+        ),
         archived=there.archived if "archived" in edited else wanted.archived,
     )
 
 
-def why_not(asset: Asset, known: frozenset[AssetKind]) -> str:
-    """Why an asset is not made in a target that knows such kinds; empty where it is."""
-    if asset.key.kind not in known:
+def why_not(asset: Asset, rule: AssetRule) -> str:
+    """Why an asset is not made in such a target; empty where it is."""
+    if asset.key.kind not in rule.kinds:
         return UNKNOWN_THERE
     if asset.managed:
         return asset.managed
+    if rule.bytes_in_runs and carrier(asset) is None:
+        return NO_RUN
     return REDACTED if asset.redacted else asset.hidden or ""
 
 
@@ -244,19 +272,52 @@ def placed(asset: Asset, stores: Mapping[str, str]) -> Asset:
     return replace(asset, content=content, stores=stores, managed=asset.managed if stays else None)
 
 
+def carrier(asset: Asset) -> RunId | None:
+    """The run among whose files the bytes of an asset lie, where a target has no other place for them."""
+    return asset.files_of or (asset.run if asset.owns_bytes else None)
+
+
 def planned_assets(
-    assets: Iterable[Asset], choice: AssetChoice, wanted: frozenset[AssetKey], known: frozenset[AssetKind]
+    assets: Iterable[Asset],
+    choice: AssetChoice,
+    wanted: frozenset[AssetKey],
+    *,
+    rule: AssetRule = AZURE_ML_ASSETS,
+    left: Mapping[AssetKey, str] = _NO_REASONS,
+    there: Mapping[AssetKey, AssetKey] = _NOTHING,
 ) -> list[PlannedAsset]:
-    """The chosen assets in the order of creation; `wanted` are those that the scope of the choice leads to."""
+    """The chosen assets in the order of creation; `wanted` are those that the scope of the choice leads to.
+
+    `left`: those that are left out though they could be made, and why; `there`: the names of those that the target has.
+    """
     if choice.none:
         return []
     chosen = [one for one in assets if one.key.kind in choice.kinds and one.key in wanted and one.managed != EVERYWHERE]
-    found = []
-    for asset in in_order(chosen):
-        reason = why_not(asset, known)
-        fate = AssetFate.OMITTED if reason else AssetFate.CREATE
-        found.append(PlannedAsset(asset=asset, fate=fate, reason=reason))
+    reasons = {asset.key: why_not(asset, rule) or left.get(asset.key, "") for asset in chosen}
+    made = [asset for asset in in_order(chosen) if not reasons[asset.key]]
+    version = numbers(made, rule, there)
+    reordered = order_lost(made, version)
+    found = [
+        PlannedAsset(asset=asset, fate=AssetFate.OMITTED, reason=reasons[asset.key])
+        for asset in in_order(chosen)
+        if reasons[asset.key]
+    ]
+    for asset in in_order_there(made, version):
+        fitted = fit_asset(asset, rule, there[asset.key].version if asset.key in there else version.get(asset.key))
+        if asset.key in reordered:
+            fitted = replace(fitted, losses=(*fitted.losses, REORDERED.format(reordered[asset.key])))
+        found.append(PlannedAsset(asset=asset, fate=AssetFate.CREATE, there=fitted))
     return found
+
+
+def joined(reasons: Iterable[str]) -> str | None:
+    """What a receipt keeps of all that a target has not of an asset; None of nothing."""
+    return _BETWEEN.join(reasons) or None
+
+
+def says(detail: str | None, reason: str) -> bool:
+    """True where what a receipt keeps has this reason among others."""
+    return detail is not None and reason in detail.split(_BETWEEN)
 
 
 def with_bytes(one: PlannedAsset, choice: AssetChoice, files: FileChoice, largest: int) -> PlannedAsset:
@@ -329,5 +390,18 @@ def summarized(planned: Sequence[PlannedAsset], outside: Iterable[tuple[str, str
         outside=elsewhere,
         files=sum(files for files, _ in shared.values()),
         bytes=sum(size for _, size in shared.values()),
-        omitted=tuple((str(one.key), one.reason) for one in planned if one.reason),
+        omitted=tuple((str(one.key), why) for one in planned for why in _beside_losses(one)),
+        lost=tuple(
+            (str(one.key), loss)
+            for one in planned
+            if one.fate is not AssetFate.OMITTED and one.there
+            for loss in one.there.losses
+        ),
     )
+
+
+def _beside_losses(one: PlannedAsset) -> Sequence[str]:
+    """Why it is omitted, or what of it is; of what a receipt keeps, without the losses that tell themselves."""
+    losses = one.there.losses if one.there and one.fate is not AssetFate.OMITTED else ()
+    told = one.reason.split(_BETWEEN) if losses else [one.reason]
+    return [why for why in told if why and why not in losses]

@@ -65,7 +65,8 @@ def planned_rows(
             fitting.omit(f"metric {name}: {count}", why + (f"; kept in {ROWS_FILE}" if lost.exact_elsewhere else ""))
         exact += [one.key] if lost.exact_elsewhere else []
     held = tuple((there[one.key], losses[one.key].held) for one in scalars if losses[one.key].held)
-    return PlannedRows(held, RowsThere(profile.rows, there), tables, tuple(exact))
+    unequal = frozenset(there[key].key for key, lost in losses.items() if not lost.equal)
+    return PlannedRows(held, RowsThere(profile.rows, there, unequal), tables, tuple(exact))
 
 
 def _losses(

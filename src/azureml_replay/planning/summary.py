@@ -89,7 +89,7 @@ class PlanSummary:
         """Add what becomes of assets; what the target will not have is an omission. NOT repeatable."""
         self.assets = plan
         if plan is not None:
-            self.omit(Omission(RunId(""), asset, why) for asset, why in plan.omitted)
+            self.omit(Omission(RunId(""), asset, why) for asset, why in (*plan.omitted, *plan.lost))
 
     def omit(self, omissions: Iterable[Omission]) -> None:
         """Count what the target will not have. NOT repeatable."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import FATES, AssetReceipt, AssetState
+from azureml_replay.archive.asset_receipts import FATES, THERE, AssetReceipt, AssetState
 from azureml_replay.archive.assets import NO_LISTING, AssetListing
 from azureml_replay.archive.cells import read_back, shaped
 from azureml_replay.archive.shapes import is_text
@@ -19,17 +19,22 @@ from azureml_replay.planning.asset_choices import NOTHING_CHOSEN, CarriedAssets,
 from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import (
     BYTES_STAY,
+    NO_FILES,
+    NO_FILES_THERE,
     NOT_READ,
     RUN_ABSENT,
+    RUN_LEFT,
     UNLISTED,
     AssetChoice,
     AssetPlan,
     AssetScope,
     PlannedAsset,
     as_planned,
+    carrier,
     closure,
     placed,
     planned_assets,
+    says,
     summarized,
     with_bytes,
 )
@@ -38,8 +43,9 @@ from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.selection import Selection
-from azureml_replay.workspace.asset import EVERYWHERE, IN_ORDER, UNVERSIONED, Asset, AssetKey, AssetKind, digest_of
-from azureml_replay.workspace.asset_rule import asset_rule_of
+from azureml_replay.target.profile import known_profile
+from azureml_replay.workspace.asset import EVERYWHERE, UNVERSIONED, Asset, AssetKey, AssetKind, digest_of
+from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS, AssetRule, asset_rule_of
 
 FOR_NOW = frozenset({UNLISTED, NOT_READ})
 """Reasons that the next extraction takes away: of such an asset nothing is known to be equal, or left out."""
@@ -76,6 +82,13 @@ class ExpectedAsset:
     def key(self) -> AssetKey:
         """Of the source."""
         return self.planned.key
+
+    @property
+    def there(self) -> AssetKey:
+        """Its name and version in the target: as it was answered, else as it is asked for."""
+        if self.receipt is not None:
+            return self.receipt.there
+        return self.planned.there.asset.key if self.planned.there else self.key
 
     @property
     def content(self) -> str:
@@ -132,7 +145,7 @@ class AssetPlanning:
             _refuse_store(archive, name, held.values())
         self.held = {key: placed(asset, self.stores) for key, asset in held.items()}
         self.receipts = ledger.asset_receipts() if ledger else {}
-        self.known = asset_rule_of(ledger.target).kinds if ledger else frozenset(IN_ORDER)
+        self.rule = _rule(ledger) if ledger else AZURE_ML_ASSETS
 
     @cached_property
     def listings(self) -> Mapping[AssetKey, AssetListing]:
@@ -179,7 +192,10 @@ class AssetPlanning:
         if not self.held:
             return []
         found += self._outputs_left(choice)
-        for one in planned_assets(self.held.values(), choice, self._wanted(choice), self.known):
+        left = {key: why for key, one in self.held.items() if (why := self._left(one, options.files))}
+        there = {key: one.there for key, one in self.receipts.items() if one.state in THERE}
+        wanted = self._wanted(choice)
+        for one in planned_assets(self.held.values(), choice, wanted, rule=self.rule, left=left, there=there):
             listing = self.listings.get(one.key, NO_LISTING)
             whole = replace(one, files=listing.files, bytes=listing.bytes, listing=listing.digest)
             chosen = with_bytes(whole, choice, options.files, listing.largest)
@@ -193,6 +209,17 @@ class AssetPlanning:
         if choice.scope is AssetScope.ALL:
             return frozenset(self.held)
         return self.led if choice.scope is not AssetScope.NAMED else _named(choice, self.held, self.led)
+
+    def _left(self, asset: Asset, files: FileChoice) -> str:
+        """Why an asset is left out of a target that has its bytes among the files of runs alone; empty where not."""
+        run = carrier(asset) if self.rule.bytes_in_runs else None
+        if run is None:
+            return ""
+        if not self.rule.files:
+            return NO_FILES_THERE
+        if not files.artifacts:
+            return NO_FILES
+        return "" if self._stands_for(run) or run in self.runs else RUN_LEFT.format(run)
 
     def _outputs_left(self, choice: AssetChoice) -> Iterator[PlannedAsset]:
         """Named outputs that the archive knows, and that this choice does not take."""
@@ -224,13 +251,13 @@ class AssetPlanning:
 
     def _is_to_be_linked(self, asset: Asset, receipt: AssetReceipt) -> bool:
         """True for a model that was made before its run was there, which is, or comes now."""
-        if asset.run is None or receipt.detail != RUN_ABSENT.format(asset.run):
+        if asset.run is None or not says(receipt.detail, RUN_ABSENT.format(asset.run)):
             return False
-        return asset.run in self.runs or self._run_there(asset) is not None
+        return asset.run in self.runs or self._stands_for(asset.run) is not None
 
-    def _run_there(self, asset: Asset) -> RunId | None:
-        there = self.ledger.stands_for(asset.run) if self.ledger and asset.run else None
-        return there and shaped(there, is_text, f"which run stands for {asset.run}")
+    def _stands_for(self, run: RunId | None) -> RunId | None:
+        there = self.ledger.stands_for(run) if self.ledger and run else None
+        return there and shaped(there, is_text, f"which run stands for {run}")
 
     def expected(self) -> list[ExpectedAsset]:
         """By all choices that were made."""
@@ -245,7 +272,7 @@ class AssetPlanning:
             best[key] = PlannedAsset(asset=Asset(key=key, content=None), fate=AssetFate.OMITTED, reason=why)
         best |= {one.key: one for one in self._standing(best)}
         return [
-            ExpectedAsset(planned=one, receipt=self.receipts.get(key), run=self._run_there(one.asset))
+            ExpectedAsset(planned=one, receipt=self.receipts.get(key), run=self._stands_for(one.asset.run))
             for key, one in best.items()
         ]
 
@@ -256,7 +283,7 @@ class AssetPlanning:
             return
         lacking = self.archive.lacking_assets()
         for key in self.archive.named_assets():
-            if key in self.held or key in lacking or key.kind not in told.kinds & self.known:
+            if key in self.held or key in lacking or key.kind not in told.kinds & self.rule.kinds:
                 continue
             if any(self._leads_to(one.assets, key) for one in choices):
                 yield key, NOT_READ
@@ -284,6 +311,11 @@ class AssetPlanning:
             fate = FATES.get(receipt.state, AssetFate.CREATE)
             reason = receipt.detail or ""
             yield PlannedAsset(asset=sent, fate=fate, reason=reason, listing=listing.digest)
+
+
+def _rule(ledger: TargetLedger) -> AssetRule:
+    """What the target's kind of workspace takes of assets, and whether this one takes files, as was seen."""
+    return replace(asset_rule_of(ledger.target), files=known_profile(ledger).files)
 
 
 def _weight(one: PlannedAsset) -> tuple[bool, bool]:

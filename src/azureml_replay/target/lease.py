@@ -36,12 +36,14 @@ from azureml_replay.workspace.lease import (
 )
 from azureml_replay.workspace.place import Place
 
-CHECKED = frozenset({"append_points", "append_settled", "make_run", "put_job", "log", "put_asset"})
+CHECKED = frozenset(
+    {"append_points", "append_settled", "append_with_values", "make_run", "put_job", "log", "put_asset"}
+)
 """Writes that may not be repeated: they ask once more when their bytes are about to leave."""
 OF_TARGET = (
     "put_experiment put_runs update_runs hide_runs remove_tags put_files attach_file remove_files finish_runs end_runs"
 )
-OF_ASSETS = "put_asset_container put_linked_model put_asset_file remove_asset_file"
+OF_ASSETS = "put_asset_container put_linked_model put_asset_file put_container remove_asset remove_asset_file"
 OF_SUBMITTER = "register stage unstage delete_job"
 HELD = frozenset(f"{OF_TARGET} {OF_ASSETS} {OF_SUBMITTER}".split())
 """The other writes."""

@@ -29,9 +29,8 @@ class Referred:
 
     def by(self, at: Location) -> str | None:
         """The name of what lies there; None where nothing does."""
-        return next((one.name for one in self.places if one.holds(at)), None)
+        return next((str(one.key) for one in self.places if one.holds(at)), None)
 
 
 def _is_taken_back(one: RegisteredPlace, source: Place) -> bool:
-    made = str(decoded(one.properties.get(PROPERTY)).get("workspace", "")).lower() == source.key
-    return made and (one.archived or one.key is None)
+    return one.archived and str(decoded(one.properties.get(PROPERTY)).get("workspace", "")).lower() == source.key

@@ -22,7 +22,9 @@ class Undoable:
     hidden_jobs: int
     """Root runs whose jobs are archived already."""
     assets: int = 0
-    """To be archived."""
+    """To be archived, or deleted where the target archives none."""
+    assets_deleted: bool = False
+    """True where the target archives no asset: what is taken back is gone for good."""
     staying_runs: int = 0
     """Hidden runs that stay with `delete`, too: the service keeps them, or one below them."""
 
@@ -53,7 +55,9 @@ class Undone:
     """Runs of the source and why what stands for them, or a file of it, was left alone; of an experiment no run."""
     failed: tuple[tuple[RunId, str], ...]
     assets: int = 0
-    """Archived now: only such as this archive made."""
+    """Archived now, or deleted where the target archives none: only such as this archive made."""
+    assets_deleted: bool = False
+    """True where they are gone for good."""
     gone: tuple[tuple[RunId, str], ...] = ()
     """Runs of the source, and what stood for them and is not there: it was removed, by another archive or by hand."""
     last_copies: int = 0

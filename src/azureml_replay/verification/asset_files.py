@@ -14,6 +14,7 @@ from azureml_replay.comparison.three_way import GONE_REASON
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Artifact, Finding, Location, Omission, RunId, StoredFile
+from azureml_replay.target.assets_there import is_below, relative
 from azureml_replay.verification.proof import compare_bytes
 from azureml_replay.workspace.asset import Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
@@ -43,9 +44,12 @@ class AssetFileCheck:
     supply: Supply
     deep: bool
 
-    async def check(self, asset: Asset, found: Asset) -> AssetFilesChecked:
-        """Those that came with the asset, and that nothing lies among them. Raises Unavailable, Rejected."""
-        wanted = self._wanted(asset, found)
+    async def check(self, asset: Asset, place: Location | None, found: Asset) -> AssetFilesChecked:
+        """Those that came with the asset, and that nothing lies among them. Raises Unavailable, Rejected.
+
+        `place`: where they are to lie in the target; `found`: the asset there.
+        """
+        wanted = self._wanted(asset, place, found)
         if wanted is None or found.place is None:
             return AssetFilesChecked()
         base = found.place
@@ -69,7 +73,7 @@ class AssetFileCheck:
             omissions=tuple(Omission(NOBODY, f"{asset.key}: file {path}", GONE_REASON) for path in sorted(gone)),
         )
 
-    def _wanted(self, asset: Asset, found: Asset) -> dict[str, StoredFile] | None:
+    def _wanted(self, asset: Asset, place: Location | None, found: Asset) -> dict[str, StoredFile] | None:
         """Path below the asset -> file; None where its files are nobody's to compare here."""
         base = asset.place
         if base is None or not asset.owns_bytes:
@@ -77,7 +81,7 @@ class AssetFileCheck:
         own = self.archive.asset_files(asset.key)
         if own or asset.files_of is None:
             return {relative(one.location.path, base): one for one in own}
-        if found.place is not None and found.place.path.strip("/") == base.path.strip("/"):
+        if found.place and place and found.place.path.strip("/") == place.path.strip("/"):
             return None
         files = (one.stored for one in self.archive.artifacts(asset.files_of) if one.stored)
         return {relative(one.location.path, base): one for one in files if is_below(one.location, base)}
@@ -111,15 +115,3 @@ def _is_as_sent(sent: StoredFile, there: StoredFile) -> bool:
     """What was copied without an MD5 has none, what somebody puts there since mostly has."""
     same = same_by_md5(sent, there)
     return sent.size_bytes == there.size_bytes and (sent.md5 == there.md5 if same is None else same)
-
-
-def relative(path: str, base: Location) -> str:
-    """A path below an asset's place; empty where that is a file."""
-    return path.removeprefix(base.path.rstrip("/")).lstrip("/")
-
-
-def is_below(location: Location, base: Location) -> bool:
-    """By segments; an asset's place may be a file."""
-    folder = base.path if base.path.endswith("/") else f"{base.path}/"
-    same = location.datastore == base.datastore
-    return same and (location.path == base.path or location.path.startswith(folder))

@@ -13,17 +13,18 @@ from azureml_replay.comparison.three_way import Fate
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Editable, Finding, Json, Omission
 from azureml_replay.planning.asset_names import digest_of_name
-from azureml_replay.planning.assets import UNLINKED
+from azureml_replay.planning.assets import UNLINKED, says
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import ExpectedAsset, expected_assets, expected_names
+from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.verification.asset_files import NOBODY, AssetFileCheck
 from azureml_replay.verification.edits import Sides, proven
 from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of, with_names
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.assets import AssetTarget, takes_assets
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_replay.workspace.source import Source
@@ -54,7 +55,7 @@ class AssetProof:
     target: AssetTarget
     files: AssetFileCheck
     progress: Progress
-    names: Mapping[AssetKey, AssetKey]
+    expected: AssetsThere
     there: dict[AssetKey, Asset] = field(default_factory=dict)
     """In the target, by their keys in the source."""
 
@@ -93,10 +94,12 @@ class AssetProof:
         for key in names:
             container = self.proof.archive.asset_container(key.kind, key.name)
             found, receipt = there.get((key.kind, key.name)), receipts.get(key)
-            sent = receipt.fields if receipt else {}
-            name = held.get((found.kind, found.name)) if found else None
-            findings = list(compare_names(key, container, name, sent)) if found else []
-            sides = _sides(key, sent, container.fields if container else {}, name.fields) if name else None
+            sent, findings = receipt.fields if receipt else {}, list[Finding]()
+            name, wanted = (held.get((found.kind, found.name)) if found else None), container
+            if found is not None:
+                wanted, _ = self.expected.container(container, found.name)
+                findings += compare_names(key, wanted, name, sent)
+            sides = _sides(key, sent, wanted.fields if wanted else {}, name.fields) if name else None
             self._put_edits(key, findings, sides)
             fields = {Aspect.FIELDS: Looked(findings)}
             self.proof.record_asset(topic_of(key), digest_of_name(container), fields, ())
@@ -109,48 +112,54 @@ class AssetProof:
 
     async def _compare(self, one: ExpectedAsset) -> AssetLook:
         asset, receipt = one.planned.asset, one.receipt
-        place = receipt.there if receipt else asset.key
-        found = await self.target.asset(place)
+        found = await self.target.asset(one.there)
         if found is None:
             taken_back = receipt is not None and receipt.state is AssetState.UNDONE
-            absent = Finding(NOBODY, str(asset.key), TAKEN_BACK if taken_back else "absent", str(place), "")
+            absent = Finding(NOBODY, str(asset.key), TAKEN_BACK if taken_back else "absent", str(one.there), "")
             nothing = dict.fromkeys((Aspect.FILES, Aspect.BYTES), Looked())
             return AssetLook(one, {Aspect.FIELDS: Looked([absent]), **nothing})
         self.there[asset.key] = found
-        findings = [*self._contents(asset, found, receipt), *self._fields(one, found)]
-        checked = await self.files.check(asset, found)
-        sides = _sides(asset.key, receipt.fields if receipt else {}, asset.fields, found.fields)
+        wanted = self.expected.of(asset)
+        findings = [*self._contents(wanted, found, receipt), *self._fields(one, wanted, found)]
+        checked = await self.files.check(asset, wanted.place, found)
+        sides = _sides(asset.key, receipt.fields if receipt else {}, wanted.fields, found.fields)
         return AssetLook(one, {Aspect.FIELDS: Looked(findings), **checked.outcomes}, checked.omissions, sides)
 
-    def _contents(self, asset: Asset, found: Asset, receipt: AssetReceipt | None) -> Iterator[Finding]:
+    @staticmethod
+    def _contents(wanted: Asset, found: Asset, receipt: AssetReceipt | None) -> Iterator[Finding]:
         """What never changes of it. A service may keep a copy of a model's bytes at another place, as it answered."""
-        wanted = with_names(asset.content, self.names)
         answered = receipt.answered if receipt else None
         copied = found.key.kind is AssetKind.MODEL and answered == digest_of(found.content)
-        if found.content != wanted and not copied and not found.hidden:
-            mine, theirs = _items(wanted), _items(found.content)
+        if found.content != wanted.content and not copied and not found.hidden:
+            mine, theirs = _items(wanted.content), _items(found.content)
             for name in sorted(mine.keys() | theirs.keys()):
                 if mine.get(name) != theirs.get(name):
-                    yield _finding(asset.key, name, "differs", mine.get(name), theirs.get(name))
+                    yield _finding(wanted.key, name, "differs", mine.get(name), theirs.get(name))
 
-    def _fields(self, one: ExpectedAsset, found: Asset) -> Iterator[Finding]:
+    @staticmethod
+    def _fields(one: ExpectedAsset, wanted: Asset, found: Asset) -> Iterator[Finding]:
         """What may change: what the source has, what is there, and what was there by our doing."""
-        wanted, there, receipt = one.planned.asset.fields, found.fields, one.receipt
+        should, there, receipt = wanted.fields, found.fields, one.receipt
         sent = receipt.fields if receipt and receipt.answered is not None else None
-        for name in sorted(wanted.keys() | there.keys()):
-            mine, theirs = wanted.get(name), there.get(name)
+        for name in sorted(should.keys() | there.keys()):
+            mine, theirs = should.get(name), there.get(name)
             if mine == theirs or name == f"property {PROPERTY}" or _is_added(name, mine, sent):
                 continue
             if receipt is not None and receipt.state is AssetState.ADOPTED and sent and theirs == sent.get(name):
                 continue  # it was the target's own before: told where it was adopted
             yield _finding(one.key, name, _kind(name, mine, theirs, receipt, sent), mine, theirs)
-        unlinked = receipt is not None and receipt.detail == UNLINKED.format(one.planned.asset.run)
+        unlinked = receipt is not None and says(receipt.detail, UNLINKED.format(one.planned.asset.run))
         adopted = receipt is not None and receipt.state is AssetState.ADOPTED
         if one.run != found.run and not (unlinked or adopted):
             yield _finding(one.key, "run", "differs", one.run, found.run)
 
     def _latest(self, expected: Iterable[ExpectedAsset]) -> Iterator[tuple[AssetKey, Finding]]:
-        """Of each name the version that was made last at the source is, among ours, made last in the target too."""
+        """Of each name the version that was made last at the source is, among ours, made last in the target too.
+
+        Where a target counts the latest is the highest number: a plan says where that is another one.
+        """
+        if self.target.asset_rule.counted:
+            return
         names: dict[tuple[AssetKind, str], list[Asset]] = {}
         for one in expected:
             if one.receipt and one.receipt.state is AssetState.SENT and one.key in self.there:
@@ -174,7 +183,8 @@ async def verify_assets(
         return
     supply = Supply(proof.archive, source)
     files = AssetFileCheck(proof.archive, proof.ledger, target, assets, supply, proof.deep)
-    await AssetProof(proof, assets, files, progress, proof.ledger.asset_names()).look(selection, width)
+    there = AssetsThere(assets, proof.ledger, proof.ledger.asset_names())
+    await AssetProof(proof, assets, files, progress, there).look(selection, width)
 
 
 def _sides(key: AssetKey, *sides: Mapping[str, Json]) -> Sides:

@@ -25,6 +25,7 @@ from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
 from azureml_replay.verification.proof import compare_bytes
+from azureml_replay.workspace.asset_rule import ASSETS_FOLDER
 from azureml_replay.workspace.put_files import HeldFile
 from azureml_replay.workspace.target import Target
 
@@ -138,6 +139,8 @@ class FileCheck:
         A folder of no step that shows this run's files is the run's own: nobody else would look at it.
         """
         planned = path in expected.files or path in expected.omitted
+        if path.startswith(ASSETS_FOLDER) and not planned:
+            return False  # compared with the asset that they are
         if path in expected.left_out or (not planned and self._is_beside(path)):
             return False
         if step.lender:

@@ -33,6 +33,9 @@ UNVERSIONED = "-"
 """The version of what has none."""
 EVERYWHERE = "every workspace has its own under that name"
 """Why nobody makes such a thing, and why nothing lacks without it."""
+ALIAS = "alias "
+"""How the name of a field begins that is an alias."""
+_NO_RUNS: Mapping[RunId, RunId] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Asset:
     properties: Mapping[str, str | None] = field(default_factory=dict)
     stage: str | None = None
     """Of a model: Development, Production, Archived, … as people name it; archiving is something else."""
+    aliases: tuple[str, ...] = ()
+    """Of a model: names that lead to this version, each to one version of a name."""
     archived: bool = False
     anonymous: bool = False
     """Made for one job only, under a name of the service's or of a client's making."""
@@ -113,6 +118,8 @@ class Asset:
     """True where its bytes lie in a store that every workspace of its kind has, at the same place in each."""
     files_of: RunId | None = None
     """The run whose own files are its bytes; None where they are its own, or nobody's here."""
+    run_path: str | None = None
+    """Where among that run's files they lie; empty where all of them are meant."""
     place: Location | None = None
     """Where its bytes lie in the workspace's own storage; a folder's path ends with a slash."""
     stores: Mapping[str, str] = field(default_factory=dict)
@@ -152,6 +159,7 @@ class Asset:
         """What may change of it, by the names that findings show."""
         told: dict[str, Json] = {f"tag {name}": value for name, value in self.tags.items()}
         told |= {f"property {name}": value for name, value in self.properties.items()}
+        told |= {f"{ALIAS}{name}": True for name in self.aliases}
         told |= {"description": self.description or None, "stage": self.stage, "archived": self.archived}
         return {name: value for name, value in told.items() if value is not None}
 
@@ -183,7 +191,7 @@ class AssetContainer:
         return {name: value for name, value in told.items() if value is not None}
 
 
-ASSET, PLACE = "asset", "place"
+ASSET, PLACE, RUN = "asset", "place", "run"
 """Keys of the objects that stand in an asset's content for its references."""
 
 
@@ -214,16 +222,25 @@ def with_stores(content: Json, stores: Mapping[str, str]) -> Json:
     return content
 
 
-def with_names(content: Json, names: Mapping[AssetKey, AssetKey]) -> Json:
-    """The content as it is where assets have other names; a name that is not among them stays."""
+def mention_in_run(run: RunId, path: str) -> Json:
+    """A place among a run's own files, as it stands in an asset's content: equal in whichever kind of workspace."""
+    return {RUN: [run, path]}
+
+
+def with_names(content: Json, names: Mapping[AssetKey, AssetKey], runs: Mapping[RunId, RunId] = _NO_RUNS) -> Json:
+    """The content as it is where assets and runs have other names; a name that is not among them stays."""
     if isinstance(content, Mapping):
         told = content.get(ASSET)
         if len(content) == 1 and isinstance(told, list | tuple) and len(told) == 3:  # as `mention` writes
             key = AssetKey(AssetKind(str(told[0])), str(told[1]), str(told[2]))
             return mention(names.get(key, key))
-        return {name: with_names(value, names) for name, value in content.items()}
+        told = content.get(RUN)
+        if len(content) == 1 and isinstance(told, list | tuple) and len(told) == 2:  # as `mention_in_run` writes
+            run = RunId(str(told[0]))
+            return mention_in_run(runs.get(run, run), str(told[1]))
+        return {name: with_names(value, names, runs) for name, value in content.items()}
     if isinstance(content, list | tuple):
-        return [with_names(value, names) for value in content]
+        return [with_names(value, names, runs) for value in content]
     return content
 
 

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeGuard
 
-from azureml_replay.model import Job, Location, RunDetails, StoredFile
+from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset_rule import AssetRule
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.put_files import PutFile
 
@@ -46,8 +47,22 @@ class AssetSource(Protocol):
 class AssetTarget(AssetSource, Protocol):
     """A workspace in which assets can be made."""
 
-    def asset_place(self, asset: Asset) -> Location | None:
-        """Where the bytes of an asset of another workspace are to lie here; None where it has none of its own."""
+    asset_rule: AssetRule
+    """What this workspace keeps of assets."""
+
+    def asset_there(self, asset: Asset, runs: Mapping[RunId, RunId]) -> Asset:
+        """An asset of another workspace, fitted by the rule, as this one tells of it: where it lies. Asks nothing.
+
+        `runs`: those of the source -> those that stand for them here.
+        """
+        ...
+
+    async def put_container(self, container: AssetContainer) -> bool:
+        """Make what the versions of a name share, where there is none of that name; True where it was made."""
+        ...
+
+    async def remove_asset(self, asset: Asset) -> Asset | None:
+        """Take one back: archived where a workspace knows that, as it is then; else it is deleted. Repeatable."""
         ...
 
     async def has_datastore(self, name: str) -> bool:
@@ -57,8 +72,9 @@ class AssetTarget(AssetSource, Protocol):
     async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
         """Make an asset of another workspace, or bring its changeable values up to date; as it was answered.
 
-        `names`: other assets' names here, where they differ. Repeatable, but for one that is anonymous: its name is
-        the service's. What is there may be another thing than what was sent, and no answer says so: compare.
+        `names`: other assets' names here, where they differ. Repeatable, but for one that is anonymous, whose name is
+        the service's, and where the workspace counts versions: then Uncertain is raised where the answer was lost.
+        What is there may be another thing than what was sent, and no answer says so: compare.
         """
         ...
 
@@ -93,10 +109,7 @@ class RegisteredPlace:
 
     place: Location
     """Of one file, or of the folder of all."""
-    name: str
-    """`model churn:3`."""
-    key: AssetKey | None = None
-    """None where the workspace knows no assets of that kind."""
+    key: AssetKey
     archived: bool = False
     properties: Mapping[str, str | None] = field(default_factory=dict)
     """Among which is the lineage of one that a replay made."""

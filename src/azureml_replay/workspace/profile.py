@@ -94,6 +94,8 @@ class TargetProfile:
     """Of a run's tags, those that the route needs for itself."""
     own_properties: int = 0
     """Of a run's properties, those that the target writes by itself."""
+    values_with_rows: bool = False
+    """True where one request takes the values of a run that was just made, and its rows: `append_with_values`."""
     lost: frozenset[str] = frozenset()
     """Fields of Run that the target was seen to drop: planned omissions, not findings."""
     added: frozenset[str] = frozenset()
@@ -200,6 +202,7 @@ AZURE_ML = TargetProfile()
 """The profile of an Azure ML workspace of which nothing is known."""
 MLFLOW = TargetProfile(
     route=WriteRoute.MLFLOW,
+    values_with_rows=True,
     ids="theirs",
     tick=TICKS_PER_MS,
     limits=MLFLOW_SERVER,

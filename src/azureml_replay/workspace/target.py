@@ -174,3 +174,16 @@ class FindsElsewhere(Protocol):
 def finds_elsewhere(target: object) -> TypeGuard[FindsElsewhere]:
     """True for a target whose experiments can get other names. Not by `isinstance`: a guarded one is seen through."""
     return hasattr(target, "tagged_elsewhere")
+
+
+class TakesValuesWithRows(Protocol):
+    """A target that takes the values of a run and its rows together; see `TargetProfile.values_with_rows`."""
+
+    async def append_with_values(
+        self, run: Run, batch: Sequence[Points], *, check: Check = unchecked
+    ) -> Mapping[int, Refused]:
+        """As `append_settled`, with the tags and parameters of the run by the same request; see `values_with_rows`.
+
+        Raises Rejected where either was refused: whose fault it was is not told.
+        """
+        ...

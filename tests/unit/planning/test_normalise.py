@@ -119,3 +119,20 @@ def test_an_azure_workspace_gets_rows_as_they_are() -> None:
 def test_what_is_a_metric_there(series: Series, *, scalar: bool) -> None:
     """One number a row, under no namespace."""
     assert is_scalar(series) is scalar
+
+
+@given(st.lists(ANY_ROW | st.tuples(st.integers(0, 3), st.integers(0, 50_000), st.tuples(st.sampled_from([1.0, 2.5])))))
+def test_usual_rows_are_counted_by_columns_as_others_are_one_by_one(rows: list[Row]) -> None:
+    """In pieces of one row each kind is counted by itself; together with one that is not usual all are."""
+    by_columns, one_by_one = Losses(RULE), Losses(RULE)
+    for row in rows:
+        by_columns.add(Points.of(LOSS, [row]))
+    one_by_one.add(Points.of(LOSS, [(None, None, (None,)), *rows]))
+
+    assert (by_columns.held, by_columns.equal, by_columns.finer) == (
+        one_by_one.held,
+        one_by_one.equal,
+        one_by_one.finer,
+    )
+    distinct = {repr(identity(held)) for row in rows if (held := row_there(row, RULE)) is not None}
+    assert by_columns.held == len(distinct)

@@ -28,7 +28,7 @@ from azureml_replay.workspace.jobs import Submitter
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeasePace, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.source import Source
-from azureml_replay.workspace.target import Target
+from azureml_replay.workspace.target import TakesValuesWithRows, Target
 
 SOURCE = Place("azureml", "key", "the source")
 STRANGER = LeaseHolder("00000000-0000-4000-8000-000000000000", "bert@elsewhere", "elsewhere")
@@ -41,8 +41,8 @@ READS = {
     "job",
     "blob_url",
     "staged",
-    "asset_place",
     "has_datastore",
+    "asset_there",
     "asset_naming",
 }
 """What a target and a submitter have beside a source's methods that changes nothing."""
@@ -128,7 +128,8 @@ def methods(protocol: type[Any]) -> set[str]:
 def test_every_write_waits_for_the_lease() -> None:
     """What a target has beside a source, and a submitter, is a write that is listed, or known to be none."""
     of_assets = methods(AssetTarget) - methods(AssetSource)
-    beside_source = (methods(Target) - methods(Source)) | methods(Submitter) | of_assets
+    with_rows = methods(TakesValuesWithRows)
+    beside_source = (methods(Target) - methods(Source)) | methods(Submitter) | of_assets | with_rows
 
     assert beside_source == CHECKED | HELD | READS
     assert not (CHECKED | HELD) & READS

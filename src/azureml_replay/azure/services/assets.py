@@ -127,7 +127,7 @@ class Assets:
         if asset.output is not None and asset.run is not None:
             return await self._put_output(asset, asset.run)
         key = names.get(asset.key, asset.key)
-        place = encode_assets.place_there(asset) if asset.key.kind in decode_assets.OWN else None
+        place = asset.place if asset.key.kind in decode_assets.OWN else None
         web = await self._storage.url(place) if place else None
         body = encode_assets.version_body(replace(asset, key=key), self._scope, names, web)
         path = encode_assets.version_path(key, SEGMENTS[key.kind])
@@ -191,9 +191,7 @@ class Assets:
 
 
 def _registered(asset: Asset, place: Location) -> RegisteredPlace:
-    return RegisteredPlace(
-        place=place, name=str(asset.key), key=asset.key, archived=asset.archived, properties=asset.properties
-    )
+    return RegisteredPlace(place=place, key=asset.key, archived=asset.archived, properties=asset.properties)
 
 
 def _is_at(path: str, place: str) -> bool:

@@ -25,7 +25,15 @@ from azureml_replay.azure.wire.naming import (
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES, container_in, lender_in
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.model import Json, Location, RunId
-from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, mention, mention_of_place
+from azureml_replay.workspace.asset import (
+    Asset,
+    AssetContainer,
+    AssetKey,
+    AssetKind,
+    mention,
+    mention_in_run,
+    mention_of_place,
+)
 from azureml_replay.workspace.reader import Document, Reader, instant, mapping, pairs, readable, unknown, words
 
 URI_OF = {AssetKind.CODE: "codeUri", AssetKind.DATA: "dataUri", AssetKind.MODEL: "modelUri"}
@@ -68,6 +76,7 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
         owns_bytes=kind in OWN or (made_by is not None and place is not None and place.datastore == STORE),
         at_home=place is not None and place.datastore == STORE,
         files_of=_run_in(place),
+        run_path=_path_in_run(place),
         place=place,
         uses=tuple(uses(said, scope)),
         hidden=GRAPH_HIDDEN if _has_hidden_graph(said) else None,
@@ -119,6 +128,12 @@ def _run_in(place: Location | None) -> RunId | None:
     return lender_in(container_in(place), RunId(""))
 
 
+def _path_in_run(place: Location | None) -> str | None:
+    if place is None or _run_in(place) is None:
+        return None
+    return place.path.split("/", 2)[2] if place.path.count("/") > 1 else ""
+
+
 def _managed(name: str, said: Document, output: Location | None) -> str | None:
     if _is_curated(name, said):
         return MANAGED
@@ -155,7 +170,9 @@ def _content(kind: AssetKind, said: Document, place: Location | None, scope: Sco
     if kind is AssetKind.DATA:
         return {"type": said.get("dataType"), "lies": where or said.get("dataUri")}
     if kind is AssetKind.MODEL:  # nobody says whether it is a file or a folder: both spellings were recorded
-        return {"type": said.get("modelType"), "lies": bare or said.get("modelUri")}
+        run, path = _run_in(place), _path_in_run(place)
+        own = mention_in_run(run, (path or "").rstrip("/")) if run else bare
+        return {"type": said.get("modelType"), "lies": own or said.get("modelUri")}
     if kind is AssetKind.ENVIRONMENT:
         build = mapping(said.get(BUILD) or {})
         return _texts(

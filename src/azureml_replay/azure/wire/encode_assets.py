@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, STORE, URI_OF
 from azureml_replay.azure.wire.fidelity_assets import sent_of
 from azureml_replay.azure.wire.naming import PLACING, Scope, long_uri, moved, named_key, replaced, scope_of, with_place
+from azureml_replay.azure.wire.places import place_of
 from azureml_replay.model import Json, Location, RunId
-from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
+from azureml_replay.workspace.asset import (
+    Asset,
+    AssetContainer,
+    AssetKey,
+    AssetKind,
+    digest_of,
+    mention_of_place,
+)
 from azureml_replay.workspace.reader import mapping
 
 UPLOADED = "LocalUpload"
@@ -28,9 +37,28 @@ def place_there(asset: Asset) -> Location | None:
     return Location(STORE, f"{UPLOADED}/{told}/")
 
 
+def as_here(asset: Asset, runs: Mapping[RunId, RunId]) -> Asset:
+    """An asset of another workspace as this kind tells of it: place and content, runs being named as here."""
+    if not asset.owns_bytes:
+        return asset
+    if asset.files_of is not None and asset.run_path is not None:
+        place = place_of(runs.get(asset.files_of, asset.files_of), asset.run_path)
+        return replace(asset, place=place)
+    if is_of_arm(asset):
+        return replace(asset, place=place_there(asset))
+    base = f"{UPLOADED}/{digest_of([asset.key.name, asset.key.version, asset.content])}"
+    content = {**mapping(asset.content), "lies": mention_of_place(Location(STORE, base))}
+    return replace(asset, place=Location(STORE, f"{base}/"), content=content)
+
+
+def is_of_arm(asset: Asset) -> bool:
+    """True for an asset of an Azure ML workspace, whose document can be sent to another one."""
+    return isinstance(asset.document, Mapping) and isinstance(asset.document.get("properties"), Mapping)
+
+
 def version_body(asset: Asset, scope: Scope, names: Mapping[AssetKey, AssetKey], web: str | None) -> dict[str, Any]:
     """The body that makes a version in the workspace of `scope`; `web` is the blob URL of its bytes there."""
-    document = mapping(asset.document)
+    document = mapping(asset.document) if is_of_arm(asset) else _as_document(asset)
     said = {key: value for key, value in mapping(document["properties"]).items() if key in sent_of(asset.key.kind)}
     body = _renamed(said, scope_of(str(document.get("id"))), scope, names, asset.stores)
     body |= {"description": asset.description, "tags": dict(asset.tags), "properties": dict(asset.properties)}
@@ -43,6 +71,11 @@ def version_body(asset: Asset, scope: Scope, names: Mapping[AssetKey, AssetKey],
     if "stage" in body or asset.stage:
         body["stage"] = asset.stage
     return {"properties": {key: value for key, value in body.items() if value is not None}}
+
+
+def _as_document(asset: Asset) -> Mapping[str, Any]:
+    """Of another kind of workspace's model, which has a type, and says what else it is on its own."""
+    return {"properties": {"modelType": mapping(asset.content)["type"]}}
 
 
 def _renamed(
@@ -67,7 +100,7 @@ def _renamed(
 
 def _placed(asset: Asset, body: Mapping[str, Any], scope: Scope, web: str | None) -> dict[str, Any]:
     """The key that says where the bytes lie."""
-    place = place_there(asset)
+    place = asset.place
     if place is None:
         return {}
     if asset.key.kind is AssetKind.ENVIRONMENT:
@@ -83,7 +116,7 @@ def registered_body(model: Asset, scope: Scope) -> dict[str, Any]:
         "name": model.key.name,
         "version": model.key.version,
         "runId": model.run,
-        "url": long_uri(model.there, scope) if model.there else None,
+        "url": long_uri(model.place, scope) if model.place else None,
         "modelType": mapping(model.content).get("type"),
         "kvTags": dict(model.tags),
         "properties": dict(model.properties),
@@ -114,7 +147,7 @@ def container_body(container: AssetContainer) -> dict[str, Any]:
 def output_body(asset: Asset, run: RunId, scope: Scope) -> dict[str, Any]:
     """The body of `createUnregisteredOutput`, as promptflow sends it (assets.md 1.2): data of a run's named output."""
     kind = str(mapping(asset.content).get("type"))
-    uri = long_uri(asset.there, scope) if asset.there else ""
+    uri = long_uri(asset.place, scope) if asset.place else ""
     return {"runId": run, "outputName": asset.output, "uri": uri, "type": _OUTPUT_TYPES.get(kind, "UriFolder")}
 
 

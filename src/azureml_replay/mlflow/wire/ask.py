@@ -16,11 +16,12 @@ WORKSPACE_HEADER = "X-MLFLOW-WORKSPACE"
 EXPERIMENTS_PER_PAGE = 1_000
 RUNS_PER_PAGE = 500
 """50,000 are taken: of runs with 10 metrics, 10 params and 3 tags 500 are 1.5 MB, and 2 s of the server's."""
+MODELS_PER_PAGE = 1_000
+VERSIONS_PER_PAGE = 1_000
 RUNS_IN_BULK = 100
 TRACES_PER_PAGE = 500
 """More are refused."""
 EXPERIMENTS_OF_TRACES = 100
-MODEL_VERSIONS_PER_PAGE = 1_000
 ROWS_IN_BULK = 25_000
 """So many rows are answered at most, and what is cut is not said."""
 ROWS_PER_PAGE = 20_000
@@ -50,6 +51,17 @@ def runs(
         "max_results": RUNS_PER_PAGE,
     }
     return body | ({"filter": chosen} if chosen else {}) | _page(token)
+
+
+def registered(token: str | None) -> Mapping[str, str]:
+    """Query of `registered-models/search`."""
+    return {"max_results": str(MODELS_PER_PAGE), **({"page_token": token} if token else {})}
+
+
+def versions(name: str | None, token: str | None) -> Mapping[str, str]:
+    """Query of `model-versions/search`: of one name; of all without one, or where no filter can hold it."""
+    chosen = {"filter": f"name = '{name}'"} if name is not None and is_quotable(name) else {}
+    return {"max_results": str(VERSIONS_PER_PAGE), **chosen, **({"page_token": token} if token else {})}
 
 
 def is_quotable(text: str) -> bool:
@@ -92,11 +104,6 @@ def in_experiment(experiment: str) -> Mapping[str, Json]:
     return {"experiment_ids": [experiment], "max_results": 1}
 
 
-def model_versions(token: str | None) -> Mapping[str, str]:
-    """Query of `model-versions/search`."""
-    return {"max_results": str(MODEL_VERSIONS_PER_PAGE)} | ({"page_token": token} if token else {})
-
-
 def one_run(run: RunId) -> Mapping[str, str]:
     """Query of `runs/get`."""
     return {"run_id": run}
@@ -121,6 +128,12 @@ def files(run: RunId, folder: str, token: str | None) -> Mapping[str, str]:
 def file(run: RunId, path: str) -> Mapping[str, str]:
     """Query of `get-artifact`."""
     return {"run_uuid": run, "path": path}
+
+
+def logged_files(folder: str, token: str | None) -> Mapping[str, str]:
+    """Query of `logged-models/{id}/artifacts/directories`."""
+    query = {"artifact_directory_path": folder} if folder else {}
+    return query | ({"page_token": token} if token else {})
 
 
 def _page(token: str | None) -> dict[str, Json]:

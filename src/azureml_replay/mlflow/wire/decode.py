@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -306,22 +305,6 @@ TRACES = "traces"
 
 
 @readable
-def model_versions(document: Document | None) -> tuple[Sequence[ModelVersion], str | None]:
-    """A page of `model-versions/search`, of those whose files are a run's; the next page's token."""
-    found = (_model_version(one) for one in _listed(document, "model_versions"))
-    return [one for one in found if one is not None], _token(document)
-
-
-def _model_version(document: Document) -> ModelVersion | None:
-    source = str(document.get("source") or "")
-    found = _OF_RUN.match(source) or _SERVED.search(source)
-    if found is None:
-        return None
-    name = f"model {unicode_text(document['name'])}:{document['version']}"
-    return ModelVersion(name, RunId(found[1]), found[2].strip("/"), _pairs(document.get("tags") or ()))
-
-
-@readable
 def traces(document: Document | None) -> tuple[Sequence[Document], str | None]:
     """A page of `traces` without what was recorded in them, their lists of pairs as objects; the next page's token."""
     return [_trace(one) for one in _listed(document, "traces")], _token(document)
@@ -337,21 +320,6 @@ def with_traces(found: Experiment, listed: Sequence[Document]) -> Experiment:
     if not listed or not isinstance(found.document, Mapping):
         return found
     return replace(found, document={**found.document, TRACES: list(listed)}, unknown=(*found.unknown, TRACES))
-
-
-_OF_RUN = re.compile(r"runs:/+([^/]+)/?(.*)")
-_SERVED = re.compile(r"/([0-9a-zA-Z_-]+)/artifacts(?:/(.*))?$")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """A registered model whose files are those of a run."""
-
-    name: str
-    run: RunId
-    path: str
-    """Of its folder in the run."""
-    tags: Mapping[str, str | None]
 
 
 def _listed(document: Document | None, key: str) -> Sequence[Any]:

@@ -25,6 +25,8 @@ Pairs: TypeAlias = "list[dict[str, str]]"
 
 PAIRS_PER_BATCH = 100
 """Tags, and parameters, of one request."""
+ITEMS_PER_BATCH = 1_000
+"""Rows, tags and parameters of one request together."""
 BYTES_PER_BATCH = 900_000
 """1,000,000 are documented; servers were seen to take more, and what stands before them may not."""
 DIGEST = 36
@@ -105,6 +107,19 @@ def rows(run_id: RunId, batch: Sequence[Points]) -> Iterator[Body]:
     share = -(-len(metrics) // count) or 1
     for at in range(0, len(metrics), share):
         yield {"run_id": text(run_id), "metrics": metrics[at : at + share]}
+
+
+def rows_and_values(batch: Sequence[Points], wanted: Run) -> Iterator[Body]:
+    """The same with tags and parameters, in one body where that is not too much."""
+    metrics, values = list(rows(wanted.id, batch)), list(batches(wanted.id, tags_of(wanted), wanted.parameters))
+    if len(metrics) == len(values) == 1:
+        together = metrics[0] | values[0]
+        items = [one for of in ("metrics", "params", "tags") for one in together.get(of, ())]
+        if len(items) <= ITEMS_PER_BATCH and _size(items) < BYTES_PER_BATCH:
+            yield together
+            return
+    yield from values
+    yield from metrics
 
 
 def inputs(run_id: RunId, wanted: Run) -> Body | None:

@@ -96,7 +96,43 @@ FILE = (
     Row("bytes", "the same, read back with `--deep`", "no checksums"),
     Row("type, metadata", "lost", "guessed from the name"),
 )
-TABLES = {"Runs": RUN, "Experiments": EXPERIMENT, "Metrics": METRIC, "Files": FILE}
+MODEL = (
+    Row(
+        "name",
+        "the same; `/`, `:`, quotes, over 256 characters: `_` and six digits; tag `azureml_replay` has it",
+        "no filter, or no newer server, takes them",
+    ),
+    Row(
+        "version",
+        "the same number; one that the source left out is used up and deleted, up to 100 of a name; where a version is "
+        "no number, all of its name from 1 on, in the order of their creation",
+        "a server counts",
+    ),
+    Row("latest", "the highest number; an omission where another one was made last", "as above"),
+    Row("description", "the same; over 5,000 characters: an omission", "PostgreSQL has no room for more"),
+    Row("tags", "the same; null is empty; names as those of runs; values over 5,000 characters: an omission", ""),
+    Row("properties", "tags that begin with `property.`; the lineage is tag `azureml_replay`", "no properties"),
+    Row("stage", "`Staging`, `Production`, `Archived`; another: an omission, in the lineage", "no others are known"),
+    Row("aliases", "the same; one that leads to a version of somebody's there stays with that", "one version each"),
+    Row("archived", "tag `azureml_replay.archived`; an omission", "a server archives no version"),
+    Row("content", "type in tag `azureml_replay.type`", "no types"),
+    Row(
+        "files_of",
+        "`source` is `runs:/RUN/PATH`, with the run that stands for it there; it waits for that run",
+        "never the source's own",
+    ),
+    Row(
+        "owns_bytes",
+        "bytes that are no files of a run come among those of the run that made it, below `replay/models/`; without "
+        "one: an omission",
+        "a server keeps models with runs",
+    ),
+    Row("run", "`run_id`: the run that stands for it there", ""),
+    Row("created", "tag `azureml_replay`", "the server's own"),
+    Row("creator", "tag `azureml_replay`", "as above"),
+    Row("kind", "models alone; environments, components, data, code: an omission each", "a server has no others"),
+)
+TABLES = {"Runs": RUN, "Experiments": EXPERIMENT, "Metrics": METRIC, "Files": FILE, "Models": MODEL}
 
 _HEAD = """# Fidelity: an MLflow server as target
 

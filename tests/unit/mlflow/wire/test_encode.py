@@ -158,3 +158,19 @@ def test_a_run_that_somebody_restored_in_a_deleted_experiment_shows() -> None:
     restored = replace(hidden, hidden=False)
 
     assert [as_written(one, archived=True).hidden for one in (hidden, seen, restored)] == [True, False, False]
+
+
+def test_values_go_with_rows_where_one_request_takes_both() -> None:
+    """1,000 items of all kinds together; else by requests of their own."""
+    wanted = Run(id=RUN, tags={"a": "b"}, parameters={"lr": 0.1})
+    few, many = (Points.of(LOSS, [(step, TIME, (1.0,)) for step in range(count)]) for count in (3, 999))
+
+    (together,) = encode.rows_and_values([few], wanted)
+    apart = list(encode.rows_and_values([many], wanted))
+
+    assert {name: len(together[name]) for name in ("metrics", "params", "tags")} == {
+        "metrics": 3,
+        "params": 1,
+        "tags": 1,
+    }
+    assert [sorted(body) for body in apart] == [["params", "run_id", "tags"], ["metrics", "run_id"]]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
-from azureml_replay.mlflow.wire.fidelity import EXPERIMENT, RUN, page
+from azureml_replay.mlflow.wire.fidelity import EXPERIMENT, MODEL, RUN, page
 from azureml_replay.model import Experiment, Run
+from azureml_replay.workspace.asset import Asset
 
 ROOT = Path(__file__).parents[4]
 OF_THE_ARCHIVE = {"modified", "traits", "form", "document", "unknown", "references", "id"}
@@ -18,6 +19,23 @@ def test_every_field_has_its_row() -> None:
     told = {row.value for row in RUN}
     assert {field.name for field in fields(Run)} - told == OF_THE_ARCHIVE - {"id"}
     assert {field.name for field in fields(Experiment)} - {row.value for row in EXPERIMENT} <= OF_THE_ARCHIVE
+    assert {field.name for field in fields(Asset)} - {row.value for row in MODEL} <= OF_ASSETS
+
+
+OF_ASSETS = {
+    "key",
+    "run_path",
+    "place",
+    "uses",
+    "anonymous",
+    "output",
+    "hidden",
+    "managed",
+    "stores",
+    "at_home",
+    "redacted",
+} | OF_THE_ARCHIVE
+"""Of the archive itself, of other kinds than models, or part of another row."""
 
 
 def test_the_page_is_the_table() -> None:
