@@ -53,7 +53,7 @@ from azureml_replay.sending.cap import Cap
 from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Transport
 from azureml_replay.sending.transport import open_transport
-from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset import IN_ORDER, UNVERSIONED, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
 from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
@@ -381,6 +381,10 @@ class AzureWorkspace:
     def asset_place(self, asset: Asset) -> Location | None:
         """Where the bytes of an asset are to lie here; of data nowhere: they stay."""
         return place_there(asset) if asset.owns_bytes else None
+
+    async def has_datastore(self, name: str) -> bool:
+        """True where there is one, of any kind."""
+        return await self._assets.find(AssetKey(AssetKind.DATASTORE, name, UNVERSIONED)) is not None
 
     async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
         """Make an asset of another workspace; as answered."""

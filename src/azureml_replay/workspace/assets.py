@@ -50,6 +50,10 @@ class AssetTarget(AssetSource, Protocol):
         """Where the bytes of an asset of another workspace are to lie here; None where it has none of its own."""
         ...
 
+    async def has_datastore(self, name: str) -> bool:
+        """True where the workspace has a datastore of this name, of any kind."""
+        ...
+
     async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
         """Make an asset of another workspace, or bring its changeable values up to date; as it was answered.
 

@@ -42,6 +42,7 @@ READS = {
     "blob_url",
     "staged",
     "asset_place",
+    "has_datastore",
     "asset_naming",
 }
 """What a target and a submitter have beside a source's methods that changes nothing."""
