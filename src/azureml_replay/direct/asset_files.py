@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
@@ -13,10 +15,14 @@ from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Artifact, Location, StoredFile
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset
+from azureml_replay.workspace.asset import TABLE_FILE, TABLE_ORIGINAL, Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
+from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile
 
 FILES_AT_ONCE = 8
+MOST_TABLE_BYTES = 1_000_000
+"""Of an MLTable: paths have a few hundred characters. A larger one stays as it is."""
+TEXT = "text/yaml"
 
 NO_FILES = "no file of it is in the source's storage"
 """Said for good: nothing that is tried again brings them back."""
@@ -33,6 +39,8 @@ class AssetFiles:
     target: AssetTarget
     done: dict[Location, str] = field(default_factory=dict)
     """Place in the source -> why its files are not there; empty where they are."""
+    left: dict[AssetKey, int] = field(default_factory=dict)
+    """Asset -> paths of its MLTable that lead to where nothing was brought."""
 
     async def bring(self, asset: Asset) -> tuple[str, int, int]:
         """Why the asset's files are not there, empty where they are; and how many, with their bytes, went now."""
@@ -76,29 +84,73 @@ class AssetFiles:
         if not listed and asset.output is None:
             return NO_FILES, 0, 0
         owner, sent = owner_of(asset.key), dict[str, StoredFile]()
+        made = await self._rewritten(asset, base, listed)
         try:
             there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
         except NotFound:
             return NO_STORE.format(place.datastore), 0, 0
         due: list[tuple[StoredFile, Location]] = []
-        for file in listed:
-            path = file.location.path.removeprefix(base.path)
+        for path, told in [*((one.location.path.removeprefix(base.path), one) for one in listed), *_originals(made)]:
+            file = _described(made[path], told) if path in made else told
             at, sent[path] = Location(place.datastore, place.path + path), file
             held, before = there.get(at.path), self.ledger.sent_file(owner, path)
             if held is None or (not alike(held, file) and before is not None and alike(held, before)):
                 due.append((file, at))
             elif not alike(held, file):
                 return f"another file lies at {at.datastore}: {at.path}, which was left alone", 0, 0
-        if not all(self.supply.source or self.archive.held(file) for file, _ in due):
+        if not all(
+            self.supply.source or self.archive.held(file) for file, at in due if at.path[len(place.path) :] not in made
+        ):
             return "its bytes are not in the archive: name its --source", 0, 0
-        await for_each(due, self._copy, FILES_AT_ONCE)
+        await for_each([(*one, made.get(one[1].path[len(place.path) :])) for one in due], self._copy, FILES_AT_ONCE)
         self.ledger.put_sent_files(owner, sent)
         return "", len(due), sum(file.size_bytes for file, _ in due)
 
-    async def _copy(self, due: tuple[StoredFile, Location]) -> None:
-        file, at = due
+    async def _copy(self, due: tuple[StoredFile, Location, bytes | None]) -> None:
+        file, at, made = due
+        put = (
+            NewFile(path=at.path, data=made, content_type=TEXT) if made is not None else await self._supplied(file, at)
+        )
+        await self.target.put_asset_file(at, put)
+
+    async def _supplied(self, file: StoredFile, at: Location) -> CopyFile | HeldFile:
         artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
-        await self.target.put_asset_file(at, await self.supply.file(artifact, at.path))
+        return await self.supply.file(artifact, at.path)
+
+    async def _rewritten(self, asset: Asset, base: Location, listed: list[StoredFile]) -> dict[str, bytes]:
+        """The MLTable that is made, and the original that lies beside it; nothing where it stays as it is.
+
+        What was rewritten once stays so.
+        """
+        was = self.ledger.sent_file(owner_of(asset.key), TABLE_ORIGINAL) is not None
+        table = next((one for one in listed if one.location.path == base.path + TABLE_FILE), None)
+        if table is None or table.size_bytes > MOST_TABLE_BYTES or not (asset.rewrites or was):
+            return {}
+        original = await bytes_of(await self._supplied(table, base))
+        try:
+            text, left = self.target.table_there(asset, original.decode())
+        except UnicodeDecodeError:
+            return {}
+        if left:
+            self.left[asset.key] = left
+        return {TABLE_FILE: text.encode(), TABLE_ORIGINAL: original} if text.encode() != original else {}
+
+
+async def bytes_of(file: CopyFile | HeldFile) -> bytes:
+    """All of a small file."""
+    if isinstance(file, HeldFile):
+        return b"".join(file.pieces(MOST_TABLE_BYTES))
+    return await file.read(0, file.stored.size_bytes) if file.read else b""
+
+
+def _originals(made: Mapping[str, bytes]) -> list[tuple[str, StoredFile]]:
+    """The file that the source has not, and that the target gets."""
+    return [(TABLE_ORIGINAL, StoredFile(location=Location("", ""), size_bytes=0))] if made else []
+
+
+def _described(data: bytes, file: StoredFile) -> StoredFile:
+    digest = hashlib.md5(data, usedforsecurity=False).digest()
+    return StoredFile(location=file.location, size_bytes=len(data), md5=digest)
 
 
 def _below(location: Location, base: Location) -> bool:

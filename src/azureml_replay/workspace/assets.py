@@ -50,6 +50,10 @@ class AssetTarget(AssetSource, Protocol):
         """Where the bytes of an asset of another workspace are to lie here; None where it has none of its own."""
         ...
 
+    def table_there(self, asset: Asset, text: str) -> tuple[str, int]:
+        """The MLTable of an asset of another workspace with what came with it led here, and how many paths did not."""
+        ...
+
     async def has_datastore(self, name: str) -> bool:
         """True where the workspace has a datastore of this name, of any kind."""
         ...

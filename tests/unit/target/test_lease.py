@@ -43,6 +43,7 @@ READS = {
     "staged",
     "asset_place",
     "has_datastore",
+    "table_there",
     "asset_naming",
 }
 """What a target and a submitter have beside a source's methods that changes nothing."""

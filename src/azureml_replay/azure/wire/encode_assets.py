@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, STORE, URI_OF
 from azureml_replay.azure.wire.fidelity_assets import sent_of
+from azureml_replay.azure.wire.mltables import move_of
 from azureml_replay.azure.wire.naming import PLACING, Scope, long_uri, moved, named_key, replaced, scope_of, with_place
 from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
@@ -36,6 +37,8 @@ def version_body(asset: Asset, scope: Scope, names: Mapping[AssetKey, AssetKey],
     body |= {"description": asset.description, "tags": dict(asset.tags), "properties": dict(asset.properties)}
     body |= {"isArchived": asset.archived, "isAnonymous": asset.anonymous}
     body |= _placed(asset, body, scope, web)
+    if asset.rewrites and (move := move_of(asset, scope)):
+        body["referencedUris"] = [move.carried(str(uri)) for uri in said.get("referencedUris") or ()]
     if asset.key.kind is AssetKind.MODEL:
         body["jobName"] = asset.run
     if asset.key.kind is AssetKind.COMPONENT:
