@@ -12,6 +12,7 @@ from azureml_replay.instants import Instant
 from azureml_replay.model import Experiment, Run, RunDetails, RunId
 from azureml_replay.planning.plan import plan
 from azureml_replay.selection import Selection
+from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.profile import AZURE_ML, MLFLOW
 from mlflow_servers import MlflowServer
 from servers.moving import named, opened, prefix_of
@@ -26,7 +27,9 @@ async def test_names_beyond_256_characters_are_cut_and_stay_apart(mlflow_server:
     async with opened(target) as server:
         for name in TWO:
             await server.put_experiment(Experiment(id="", name=name, description=name[-1], tags={"a": "b"}))
-            assert isinstance(await server.make_run(name, Run(id=RunId("r"), display_name=name[-1])), str)
+            assert isinstance(
+                await server.make_run(name, Run(id=RunId("r"), display_name=name[-1], tags={SOURCE_TAG: "0"})), str
+            )
         await server.put_experiment(Experiment(id="", name=TWO[0], archived=Instant(1)))
 
     async with opened(target) as server:

@@ -9,15 +9,17 @@ from dataclasses import dataclass, field
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import owner_of
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike
+from azureml_replay.comparison.files import same_by_md5
+from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
-from azureml_replay.files.bytes import Supply
-from azureml_replay.model import Artifact, Location, StoredFile
+from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import TABLE_FILE, TABLE_ORIGINAL, Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
 from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile
+from azureml_replay.workspace.source import Source
 
 FILES_AT_ONCE = 8
 MOST_TABLE_BYTES = 1_000_000
@@ -26,6 +28,8 @@ TEXT = "text/yaml"
 
 NO_FILES = "no file of it is in the source's storage"
 """Said for good: nothing that is tried again brings them back."""
+NO_SOURCE = "its bytes are not in the archive: name its --source"
+OTHER_FILE = "another file lies at {}, which was left alone"
 NO_STORE = "the target has no datastore {}: make it there, or leave the bytes of data out"
 
 
@@ -37,6 +41,9 @@ class AssetFiles:
     ledger: TargetLedger
     supply: Supply
     target: AssetTarget
+    reading: Source
+    """The same."""
+    prefer: Prefer
     done: dict[Location, str] = field(default_factory=dict)
     """Place in the source -> why its files are not there; empty where they are."""
     left: dict[AssetKey, int] = field(default_factory=dict)
@@ -83,49 +90,89 @@ class AssetFiles:
         """
         if not listed and asset.output is None:
             return NO_FILES, 0, 0
-        owner, sent = owner_of(asset.key), dict[str, StoredFile]()
         made = await self._rewritten(asset, base, listed)
+        if made is None:
+            return NO_SOURCE, 0, 0
         try:
             there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
         except NotFound:
             return NO_STORE.format(place.datastore), 0, 0
-        due: list[tuple[StoredFile, Location]] = []
-        for path, told in [*((one.location.path.removeprefix(base.path), one) for one in listed), *_originals(made)]:
-            file = _described(made[path], told) if path in made else told
-            at, sent[path] = Location(place.datastore, place.path + path), file
-            held, before = there.get(at.path), self.ledger.sent_file(owner, path)
-            if held is None or (not alike(held, file) and before is not None and alike(held, before)):
+        wanted = {one.location.path.removeprefix(base.path): one for one in listed} | _originals(made)
+        wanted |= {path: _described(data, wanted[path]) for path, data in made.items()}
+        return await self._sent_where_due(owner_of(asset.key), place, wanted, there, made)
+
+    async def _sent_where_due(
+        self,
+        owner: RunId,
+        place: Location,
+        wanted: Mapping[str, StoredFile],
+        there: Mapping[str, StoredFile],
+        made: Mapping[str, bytes],
+    ) -> tuple[str, int, int]:
+        """`wanted`: path below the place -> file; `made`: the bytes of those that are no file of the source's."""
+        due, sent = list[tuple[StoredFile, Location]](), dict[str, StoredFile]()
+        for path, file in wanted.items():
+            at, below = Location(place.datastore, place.path + path), path.lstrip("/")
+            sent[below] = file
+            held = there.get(at.path)
+            same = held is not None and await self._is_same(held, file)
+            if same is None:
+                return NO_SOURCE, 0, 0
+            if held is None:
                 due.append((file, at))
-            elif not alike(held, file):
-                return f"another file lies at {at.datastore}: {at.path}, which was left alone", 0, 0
-        if not all(
-            self.supply.source or self.archive.held(file) for file, at in due if at.path[len(place.path) :] not in made
-        ):
-            return "its bytes are not in the archive: name its --source", 0, 0
-        await for_each([(*one, made.get(one[1].path[len(place.path) :])) for one in due], self._copy, FILES_AT_ONCE)
+            elif not same:
+                before = self.ledger.sent_file(owner, below)
+                if before is None or not self._is_as_sent(held, before):
+                    return OTHER_FILE.format(f"{at.datastore}: {at.path}"), 0, 0
+                due.append((file, at))
+        anew = {Location(place.datastore, place.path + path): data for path, data in made.items()}
+        if not all(self.supply.source or at in anew or self.archive.held(file) for file, at in due):
+            return NO_SOURCE, 0, 0
+        await for_each([(*one, anew.get(one[1])) for one in due], self._copy, FILES_AT_ONCE)
         self.ledger.put_sent_files(owner, sent)
         return "", len(due), sum(file.size_bytes for file, _ in due)
 
+    async def _is_same(self, held: StoredFile, file: StoredFile) -> bool | None:
+        """By size and MD5; where either has none, by its bytes. None where nobody can read these."""
+        same = same_by_md5(held, file)
+        if held.size_bytes != file.size_bytes or same is not None:
+            return held.size_bytes == file.size_bytes and bool(same)
+        artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
+        if not self.supply.tells(artifact):
+            return None
+        return await self.supply.md5(artifact) == (held.md5 or await md5_of(self.reading, held.location))
+
+    def _is_as_sent(self, held: StoredFile, before: StoredFile) -> bool:
+        """Without MD5s equal sizes prove little: what was copied without one has none, what others upload mostly has.
+
+        Where the source is preferred that is not asked.
+        """
+        same = same_by_md5(held, before)
+        if same is None:
+            same = (held.md5 is None and before.md5 is None) or self.prefer is Prefer.SOURCE
+        return held.size_bytes == before.size_bytes and same
+
     async def _copy(self, due: tuple[StoredFile, Location, bytes | None]) -> None:
         file, at, made = due
-        put = (
-            NewFile(path=at.path, data=made, content_type=TEXT) if made is not None else await self._supplied(file, at)
-        )
-        await self.target.put_asset_file(at, put)
+        put = None if made is None else NewFile(path=at.path, data=made, content_type=TEXT)
+        await self.target.put_asset_file(at, put or await self._supplied(file, at))
 
     async def _supplied(self, file: StoredFile, at: Location) -> CopyFile | HeldFile:
         artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
         return await self.supply.file(artifact, at.path)
 
-    async def _rewritten(self, asset: Asset, base: Location, listed: list[StoredFile]) -> dict[str, bytes]:
+    async def _rewritten(self, asset: Asset, base: Location, listed: list[StoredFile]) -> dict[str, bytes] | None:
         """The MLTable that is made, and the original that lies beside it; nothing where it stays as it is.
 
+        None where nobody can read it.
         What was rewritten once stays so.
         """
         was = self.ledger.sent_file(owner_of(asset.key), TABLE_ORIGINAL) is not None
         table = next((one for one in listed if one.location.path == base.path + TABLE_FILE), None)
         if table is None or table.size_bytes > MOST_TABLE_BYTES or not (asset.rewrites or was):
             return {}
+        if not (self.supply.source or self.archive.held(table)):
+            return None
         original = await bytes_of(await self._supplied(table, base))
         try:
             text, left = self.target.table_there(asset, original.decode())
@@ -143,9 +190,9 @@ async def bytes_of(file: CopyFile | HeldFile) -> bytes:
     return await file.read(0, file.stored.size_bytes) if file.read else b""
 
 
-def _originals(made: Mapping[str, bytes]) -> list[tuple[str, StoredFile]]:
+def _originals(made: Mapping[str, bytes]) -> dict[str, StoredFile]:
     """The file that the source has not, and that the target gets."""
-    return [(TABLE_ORIGINAL, StoredFile(location=Location("", ""), size_bytes=0))] if made else []
+    return {TABLE_ORIGINAL: StoredFile(location=Location("", ""), size_bytes=0)} if made else {}
 
 
 def _described(data: bytes, file: StoredFile) -> StoredFile:

@@ -393,5 +393,5 @@ def asset_sender(
     choice = CarriedAssets(assets=options.assets, files=options.files)
     planned = asset_plan(archive, ledger, selection, options) if takes_assets(target) else []
     into = cast("AssetTarget", target)
-    files = AssetFiles(archive, ledger, Supply(archive, source), into)
+    files = AssetFiles(archive, ledger, Supply(archive, source), into, target, options.prefer)
     return AssetSender(archive, ledger, into, files, planned, choice, options.on_asset_conflict, width, progress)

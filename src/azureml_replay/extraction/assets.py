@@ -90,7 +90,7 @@ class AssetBringer:
         """Bring the chosen assets, each as it is now. Repeatable."""
         if self.choice.none or not has_assets(self.source):
             return
-        self._runs = frozenset(run.id for root in self.archive.units() for run in self.archive.unit(root))
+        self._runs = frozenset(self.archive.extracted_ids())
         if self._named:
             self._keep(self._named)
         if self.choice.scope is AssetScope.ALL:

@@ -118,10 +118,10 @@ def _of_web(text: str, scope: Scope) -> Location | None:
 def uses(document: Json, scope: Scope, where: str = "") -> Iterator[AssetUse]:
     """The assets that a document names, under keys that name assets only, and the datastores that people made."""
     for path, key, text, holder in _texts(document, where):
-        found = parse(text)
         if key in PLACING and (store := store_of(text, scope)):
             yield AssetUse(path, text, key=store)
-        if key not in NAMING or found is None:
+        found = parse(text) if key in NAMING else None
+        if found is None:
             continue
         kind = NAMING[key] if key != "uri" or not _is_model(holder) else AssetKind.MODEL
         if use := _use(path, text, found, kind, scope):
