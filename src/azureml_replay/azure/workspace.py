@@ -32,6 +32,7 @@ from azureml_replay.azure.storage.storage import Storage
 from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.azure.wire import encode
 from azureml_replay.azure.wire.encode_assets import as_here
+from azureml_replay.azure.wire.mltables import rewritten
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of, stored_artifact
 from azureml_replay.azure.words import AZURE_WORDS
 from azureml_replay.errors import Rejected, Unavailable
@@ -390,6 +391,10 @@ class AzureWorkspace:
     async def remove_asset(self, asset: Asset) -> Asset | None:
         """Archive one; as answered."""
         return await self._assets.put(replace(asset, archived=True), {})
+
+    def table_there(self, asset: Asset, text: str) -> tuple[str, int]:
+        """An MLTable as it is to be here."""
+        return rewritten(asset, text, self._assets.scope)
 
     async def has_datastore(self, name: str) -> bool:
         """True where there is one, of any kind."""

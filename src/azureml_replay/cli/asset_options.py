@@ -101,6 +101,13 @@ MapDatastoreOption: TypeAlias = Annotated[
         help="What lies in the source's datastore A refers to datastore B of the target; kept for later calls.",
     ),
 ]
+RewriteTablesFlag: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--rewrite-mltable",
+        help="Where --asset-data carries an MLTable, let its paths that name the source's workspace name the target's.",
+    ),
+]
 AssetConflictFlag: TypeAlias = Annotated[
     AssetConflictOption,
     typer.Option(
@@ -143,6 +150,7 @@ def sent_asset_flags(
     max_asset_size: MaxAssetSizeOption = None,
     outputs: OutputsFlag = OutputsOption.CARRY,
     map_datastore: MapDatastoreOption = None,
+    rewrite_mltable: RewriteTablesFlag = False,
 ) -> AssetChoice:
     """The choice of assets, and of which of them the bytes go into a target."""
     from azureml_replay.planning.assets import OutputBytes
@@ -154,6 +162,7 @@ def sent_asset_flags(
         chosen,
         most_bytes=size_of("--max-asset-size", max_asset_size),
         outputs=OutputBytes(outputs.value),
+        rewrite_tables=rewrite_mltable,
         stores=_stores(values_of("--map-datastore", commas(map_datastore), str)),
     )
 

@@ -34,6 +34,7 @@ GROUPS: Mapping[str, frozenset[str]] = {
         ),
         "Assets": (
             "--assets --asset-types --asset --asset-list --asset-data --max-asset-size --outputs --map-datastore "
+            "--rewrite-mltable "
             "--on-asset-conflict --on-exists --on-scope-mismatch"
         ),
         "Jobs": (

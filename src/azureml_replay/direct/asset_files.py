@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
@@ -12,15 +14,19 @@ from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply, md5_of
-from azureml_replay.model import Artifact, Location, StoredFile
+from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.planning.names import fit_path
 from azureml_replay.target.assets_there import AssetsThere, is_below, relative
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset
+from azureml_replay.workspace.asset import TABLE_FILE, TABLE_ORIGINAL, Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
+from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile
 from azureml_replay.workspace.source import Source
 
 FILES_AT_ONCE = 8
+MOST_TABLE_BYTES = 1_000_000
+"""Of an MLTable: paths have a few hundred characters. A larger one stays as it is."""
+TEXT = "text/yaml"
 
 NO_FILES = "no file of it is in the source's storage"
 """Said for good: nothing that is tried again brings them back."""
@@ -43,6 +49,8 @@ class AssetFiles:
     there: AssetsThere
     done: dict[Location, str] = field(default_factory=dict)
     """Place in the source -> why its files are not there; empty where they are."""
+    left: dict[AssetKey, int] = field(default_factory=dict)
+    """Asset -> paths of its MLTable that lead to where nothing was brought."""
 
     async def bring(self, asset: Asset) -> tuple[str, int, int]:
         """Why the asset's files are not there, empty where they are; and how many, with their bytes, went now."""
@@ -96,16 +104,30 @@ class AssetFiles:
         """
         if not listed and asset.output is None:
             return NO_FILES, 0, 0
-        owner, sent = owner_of(asset.key), dict[str, StoredFile]()
+        made = await self._rewritten(asset, base, listed)
+        if made is None:
+            return NO_SOURCE, 0, 0
         try:
             there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
         except NotFound:
             return NO_STORE.format(place.datastore), 0, 0
-        due: list[tuple[StoredFile, Location]] = []
-        for file in listed:
-            path = relative(file.location.path, base)
-            at = Location(place.datastore, "/".join(filter(None, (place.path.rstrip("/"), path))))
-            held, sent[path] = there.get(at.path), file
+        wanted = {relative(one.location.path, base): one for one in listed} | _originals(made)
+        wanted |= {path: _described(data, wanted[path]) for path, data in made.items()}
+        return await self._sent_where_due(owner_of(asset.key), place, wanted, there, made)
+
+    async def _sent_where_due(
+        self,
+        owner: RunId,
+        place: Location,
+        wanted: Mapping[str, StoredFile],
+        there: Mapping[str, StoredFile],
+        made: Mapping[str, bytes],
+    ) -> tuple[str, int, int]:
+        """`wanted`: path below the place -> file; `made`: the bytes of those that are no file of the source's."""
+        due, sent = list[tuple[StoredFile, Location]](), dict[str, StoredFile]()
+        for path, file in wanted.items():
+            at, sent[path] = _inside(place, path), file
+            held = there.get(at.path)
             same = held is not None and await self._is_same(held, file)
             if same is None:
                 return NO_SOURCE, 0, 0
@@ -116,9 +138,10 @@ class AssetFiles:
                 if before is None or not self._is_as_sent(held, before):
                     return OTHER_FILE.format(f"{at.datastore}: {at.path}"), 0, 0
                 due.append((file, at))
-        if not all(self.supply.source or self.archive.held(file) for file, _ in due):
+        anew = {_inside(place, path): data for path, data in made.items()}
+        if not all(self.supply.source or at in anew or self.archive.held(file) for file, at in due):
             return NO_SOURCE, 0, 0
-        await for_each(due, self._copy, FILES_AT_ONCE)
+        await for_each([(*one, anew.get(one[1])) for one in due], self._copy, FILES_AT_ONCE)
         self.ledger.put_sent_files(owner, sent)
         return "", len(due), sum(file.size_bytes for file, _ in due)
 
@@ -142,7 +165,53 @@ class AssetFiles:
             same = (held.md5 is None and before.md5 is None) or self.prefer is Prefer.SOURCE
         return held.size_bytes == before.size_bytes and same
 
-    async def _copy(self, due: tuple[StoredFile, Location]) -> None:
-        file, at = due
+    async def _copy(self, due: tuple[StoredFile, Location, bytes | None]) -> None:
+        file, at, made = due
+        put = None if made is None else NewFile(path=at.path, data=made, content_type=TEXT)
+        await self.target.put_asset_file(at, put or await self._supplied(file, at))
+
+    async def _supplied(self, file: StoredFile, at: Location) -> CopyFile | HeldFile:
         artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
-        await self.target.put_asset_file(at, await self.supply.file(artifact, at.path))
+        return await self.supply.file(artifact, at.path)
+
+    async def _rewritten(self, asset: Asset, base: Location, listed: list[StoredFile]) -> dict[str, bytes] | None:
+        """The MLTable that is made, and the original that lies beside it; nothing where it stays as it is.
+
+        None where nobody can read it.
+        What was rewritten once stays so.
+        """
+        was = self.ledger.sent_file(owner_of(asset.key), TABLE_ORIGINAL) is not None
+        table = next((one for one in listed if relative(one.location.path, base) == TABLE_FILE), None)
+        if table is None or table.size_bytes > MOST_TABLE_BYTES or not (asset.rewrites or was):
+            return {}
+        if not (self.supply.source or self.archive.held(table)):
+            return None
+        original = await bytes_of(await self._supplied(table, base))
+        try:
+            text, left = self.target.table_there(asset, original.decode())
+        except UnicodeDecodeError:
+            return {}
+        if left:
+            self.left[asset.key] = left
+        return {TABLE_FILE: text.encode(), TABLE_ORIGINAL: original} if text.encode() != original else {}
+
+
+def _inside(place: Location, path: str) -> Location:
+    return Location(place.datastore, "/".join(filter(None, (place.path.rstrip("/"), path))))
+
+
+async def bytes_of(file: CopyFile | HeldFile) -> bytes:
+    """All of a small file."""
+    if isinstance(file, HeldFile):
+        return b"".join(file.pieces(MOST_TABLE_BYTES))
+    return await file.read(0, file.stored.size_bytes) if file.read else b""
+
+
+def _originals(made: Mapping[str, bytes]) -> dict[str, StoredFile]:
+    """The file that the source has not, and that the target gets."""
+    return {TABLE_ORIGINAL: StoredFile(location=Location("", ""), size_bytes=0)} if made else {}
+
+
+def _described(data: bytes, file: StoredFile) -> StoredFile:
+    digest = hashlib.md5(data, usedforsecurity=False).digest()
+    return StoredFile(location=file.location, size_bytes=len(data), md5=digest)

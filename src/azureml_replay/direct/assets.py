@@ -15,6 +15,7 @@ from typing import cast
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import THERE, AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
+from azureml_replay.counting import counted
 from azureml_replay.direct.asset_files import NO_FILES, AssetFiles
 from azureml_replay.direct.asset_looks import AssetLooked, AssetLooks, AssetStep
 from azureml_replay.direct.asset_names import NameSender
@@ -28,6 +29,7 @@ from azureml_replay.planning.assets import (
     IN_THE_WAY,
     OWN_VALUES,
     RUN_ABSENT,
+    TABLE_LEFT,
     UNLINKED,
     PlannedAsset,
     changeable,
@@ -346,8 +348,9 @@ class AssetSender:
 
     def _left_of(self, one: AssetLooked) -> str | None:
         """What the plan leaves out of it."""
-        planned = self.by_key[one.asset.key]
-        return planned.reason or None if planned.fate is AssetFate.CREATE else None
+        planned, left = self.by_key[one.asset.key], self.files.left.get(one.asset.key)
+        told = TABLE_LEFT.format(counted(left, "path")) if left else planned.reason
+        return told or None if planned.fate is AssetFate.CREATE else None
 
     def _run_there(self, asset: Asset) -> RunId | None:
         return self.ledger.stands_for(asset.run) if asset.run else None

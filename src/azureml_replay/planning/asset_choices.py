@@ -38,6 +38,7 @@ class CarriedAssets:
             data=AssetData(fields["data"]),
             outputs=OutputBytes(fields["outputs"]),
             most_bytes=fields["most_bytes"],
+            rewrite_tables=bool(fields.get("rewrite_tables")),
         )
         return cls(assets=chosen, files=FileChoice.from_json(fields["files"]))
 
@@ -52,6 +53,7 @@ class CarriedAssets:
             "outputs": one.outputs.value,
             "most_bytes": one.most_bytes,
             "files": self.files.to_json(),
+            **({"rewrite_tables": True} if one.rewrite_tables else {}),
         }
 
 

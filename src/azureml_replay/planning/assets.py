@@ -90,6 +90,8 @@ class AssetChoice:
     outputs: OutputBytes = OutputBytes.CARRY
     most_bytes: int | None = None
     """The largest size of an asset's own files that is carried; None: any."""
+    rewrite_tables: bool = False
+    """Paths of MLTables that name the source's workspace are led to the target, where what they name came along."""
     stores: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Datastores of the source -> those of the target that stand for them, beside those that earlier calls named."""
 
@@ -116,6 +118,7 @@ MAPPED_OUTPUT = "an output in a datastore that --map-datastore leads elsewhere: 
 BYTES_STAY = frozenset({NOT_LISTED, TOO_LARGE, REFERENCE_ONLY, MAPPED_OUTPUT})
 """Why data is there as a reference alone."""
 NO_FILES = "left out (--no-artifacts)"
+TABLE_LEFT = "{} of its MLTable lead into the source's workspace, from where nothing was brought: they stay as they are"
 UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
 RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
 IN_THE_WAY = "the target has another one under that name and version, which was left alone"
@@ -207,6 +210,7 @@ def digest_of_asset(asset: Asset, listing: str = "") -> str:
     `listing` stands for its files, which count where they are its own.
     """
     other: list[Json] = ["bytes"] if _bytes_otherwise(asset) else []
+    other += ["rewritten"] if asset.rewrites else []
     other += [{"files": listing}] if listing and asset.owns_bytes else []
     return digest_of([asset.content, {name: asset.fields[name] for name in sorted(asset.fields)}, asset.run, *other])
 
@@ -218,7 +222,9 @@ def _bytes_otherwise(asset: Asset) -> bool:
 
 def as_planned(asset: Asset, planned: str, listing: str = "") -> Asset | None:
     """The asset with or without its bytes, as a receipt has it planned; None where it is another one by now."""
-    ways = (asset, replace(asset, owns_bytes=not asset.owns_bytes)) if asset.key.kind is AssetKind.DATA else (asset,)
+    ways = [asset]
+    if asset.key.kind is AssetKind.DATA:
+        ways += [replace(asset, owns_bytes=not asset.owns_bytes), replace(asset, owns_bytes=True, rewrites=True)]
     return next((one for one in ways if digest_of_asset(one, listing) == planned), None)
 
 
@@ -333,7 +339,7 @@ def with_bytes(one: PlannedAsset, choice: AssetChoice, files: FileChoice, larges
         return replace(one, files=0, bytes=0)
     if too_large or not one.files:
         return replace(one, reason=TOO_LARGE if too_large else NOT_LISTED, files=0, bytes=0)
-    return replace(one, asset=replace(one.asset, owns_bytes=True))
+    return replace(one, asset=replace(one.asset, owns_bytes=True, rewrites=choice.rewrite_tables))
 
 
 def _output(one: PlannedAsset, choice: AssetChoice, files: FileChoice, largest: int) -> PlannedAsset:

@@ -240,7 +240,8 @@ class AssetPlanning:
         sent, fate = as_planned(whole.asset, receipt.planned, whole.listing), FATES.get(receipt.state)
         if sent is None or fate in (None, AssetFate.CREATE) or self._is_to_be_linked(whole.asset, receipt):
             return chosen
-        more = chosen.asset.owns_bytes and not sent.owns_bytes and chosen.fate is not AssetFate.OMITTED
+        more = chosen.asset.owns_bytes > sent.owns_bytes or chosen.asset.rewrites > sent.rewrites
+        more = more and chosen.fate is not AssetFate.OMITTED
         if more or (fate is AssetFate.OMITTED and chosen.fate is AssetFate.OMITTED):
             return chosen
         carried = whole if sent.owns_bytes else replace(whole, files=0, bytes=0)

@@ -24,6 +24,7 @@ KEPT_S = 86_400.0
 def alive(*, elsewhere: bool = False) -> Iterator[LeaseHolder]:
     """A new holder. While the block lasts, and the process lives, a file of its name is locked.
 
+    A block that ends well leaves none, as its lease was given back: a day's thousands took each call 0.6 s.
     `elsewhere`: others work for it on machines of which this one cannot tell whether they live. Raises UserError where
     the folder for such files is somebody else's.
     """
@@ -39,6 +40,8 @@ def alive(*, elsewhere: bool = False) -> Iterator[LeaseHolder]:
         yield holder
     finally:
         os.close(handle)
+    with suppress(OSError):
+        file.unlink()
 
 
 @contextmanager
@@ -50,12 +53,15 @@ def alive_for(holder: LeaseHolder) -> Iterator[None]:
     if not _is_id(holder.id):
         yield
         return
-    handle = os.open(_folder() / f"{holder.id}.{os.getpid()}", os.O_RDWR | os.O_CREAT, 0o600)
+    file = _folder() / f"{holder.id}.{os.getpid()}"
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         take(handle)
         yield
     finally:
         os.close(handle)
+    with suppress(OSError):
+        file.unlink()
 
 
 def lives_on(holder: LeaseHolder) -> None:

@@ -16,7 +16,7 @@ from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Artifact, Finding, Location, Omission, RunId, StoredFile
 from azureml_replay.target.assets_there import is_below, relative
 from azureml_replay.verification.proof import compare_bytes
-from azureml_replay.workspace.asset import Asset, AssetKey
+from azureml_replay.workspace.asset import TABLE_FILE, TABLE_ORIGINAL, Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
 from azureml_replay.workspace.target import Target
 
@@ -80,11 +80,19 @@ class AssetFileCheck:
             return None
         own = self.archive.asset_files(asset.key)
         if own or asset.files_of is None:
-            return {relative(one.location.path, base): one for one in own}
+            return self._with_table(asset.key, {relative(one.location.path, base): one for one in own})
         if found.place and place and found.place.path.strip("/") == place.path.strip("/"):
             return None
         files = (one.stored for one in self.archive.artifacts(asset.files_of) if one.stored)
         return {relative(one.location.path, base): one for one in files if is_below(one.location, base)}
+
+    def _with_table(self, key: AssetKey, wanted: dict[str, StoredFile]) -> dict[str, StoredFile]:
+        """An MLTable that was rewritten is as it was sent, and the source's lies beside it."""
+        table, was = wanted.get(TABLE_FILE), self.ledger.sent_file(owner_of(key), TABLE_ORIGINAL)
+        now = self.ledger.sent_file(owner_of(key), TABLE_FILE)
+        if table is None or was is None or now is None or not alike(was, table):
+            return wanted
+        return {**wanted, TABLE_FILE: now, TABLE_ORIGINAL: table}
 
     def _is_of_another(self, file: StoredFile, base: Location) -> bool:
         """True for a file of another asset, whose place is the same, or lies below this one's."""

@@ -124,6 +124,8 @@ class Asset:
     """Where its bytes lie in the workspace's own storage; a folder's path ends with a slash."""
     stores: Mapping[str, str] = field(default_factory=dict)
     """Datastores of its workspace -> those of the target that stand for them; of the same name where none does."""
+    rewrites: bool = False
+    """True where paths of its MLTable that name the source's workspace are to name the target's."""
     uses: tuple[AssetUse, ...] = ()
     hidden: str | None = None
     """The reason why a part of what makes it cannot be read; None where all of it was."""
@@ -191,6 +193,10 @@ class AssetContainer:
         return {name: value for name, value in told.items() if value is not None}
 
 
+TABLE_FILE = "MLTable"
+"""The file of a folder of tables that says which of its files are read, and how."""
+TABLE_ORIGINAL = f"{TABLE_FILE}.source"
+"""Beside an MLTable that was changed: the source's own bytes."""
 ASSET, PLACE, RUN = "asset", "place", "run"
 """Keys of the objects that stand in an asset's content for its references."""
 

@@ -65,6 +65,10 @@ class AssetTarget(AssetSource, Protocol):
         """Take one back: archived where a workspace knows that, as it is then; else it is deleted. Repeatable."""
         ...
 
+    def table_there(self, asset: Asset, text: str) -> tuple[str, int]:
+        """The MLTable of an asset of another workspace with what came with it led here, and how many paths did not."""
+        ...
+
     async def has_datastore(self, name: str) -> bool:
         """True where the workspace has a datastore of this name, of any kind."""
         ...

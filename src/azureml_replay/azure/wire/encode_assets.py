@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, STORE, URI_OF
 from azureml_replay.azure.wire.fidelity_assets import sent_of
+from azureml_replay.azure.wire.mltables import move_of
 from azureml_replay.azure.wire.naming import PLACING, Scope, long_uri, moved, named_key, replaced, scope_of, with_place
 from azureml_replay.azure.wire.places import place_of
 from azureml_replay.model import Json, Location, RunId
@@ -40,7 +41,7 @@ def place_there(asset: Asset) -> Location | None:
 def as_here(asset: Asset, runs: Mapping[RunId, RunId]) -> Asset:
     """An asset of another workspace as this kind tells of it: place and content, runs being named as here."""
     if not asset.owns_bytes:
-        return asset
+        return replace(asset, place=asset.there)
     if asset.files_of is not None and asset.run_path is not None:
         place = place_of(runs.get(asset.files_of, asset.files_of), asset.run_path)
         return replace(asset, place=place)
@@ -64,6 +65,8 @@ def version_body(asset: Asset, scope: Scope, names: Mapping[AssetKey, AssetKey],
     body |= {"description": asset.description, "tags": dict(asset.tags), "properties": dict(asset.properties)}
     body |= {"isArchived": asset.archived, "isAnonymous": asset.anonymous}
     body |= _placed(asset, body, scope, web)
+    if asset.rewrites and (move := move_of(asset, scope)):
+        body["referencedUris"] = [move.carried(str(uri)) for uri in said.get("referencedUris") or ()]
     if asset.key.kind is AssetKind.MODEL:
         body["jobName"] = asset.run
     if asset.key.kind is AssetKind.COMPONENT:

@@ -43,8 +43,12 @@ ASSETS: Mapping[str, tuple[Key, ...]] = {
     "DataVersionBase": (
         *_ASSET,
         Key("dataType", Fidelity.CARRIED, "the same"),
-        Key("dataUri", Fidelity.CARRIED, "the same datastore and path of the target; the bytes stay where they are"),
-        Key("referencedUris", Fidelity.CARRIED, "the same"),
+        Key(
+            "dataUri",
+            Fidelity.CARRIED,
+            "the same datastore, or that of `--map-datastore`, and path; bytes stay, but for `--asset-data`",
+        ),
+        Key("referencedUris", Fidelity.CARRIED, "the same; with `--rewrite-mltable` as its MLTable says in the target"),
         Key("stage", Fidelity.CARRIED, "the same"),
         _LATER,
         _GUARDED,

@@ -13,13 +13,13 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from azureml_replay.azure.wire.decode_assets import asset
-from azureml_replay.azure.wire.naming import Scope, long_uri, place_of_uri
+from azureml_replay.azure.wire.naming import Scope, long_uri, place_of_uri, scope_of
 from azureml_replay.azure.wire.references import Spelling, parse, render
 from azureml_replay.model import Json, Location
-from azureml_replay.workspace.asset import Asset, AssetKind
+from azureml_replay.workspace.asset import TABLE_FILE, Asset, AssetKind
+from azureml_replay.workspace.reader import mapping
 
-FILE = "MLTable"
-"""The name of the file in its folder."""
+FILE = TABLE_FILE
 _NAMING = frozenset({"file", "folder", "pattern"})
 _QUOTES = frozenset({"'", '"'})
 _WHOLE_WORKSPACE = frozenset({Spelling.LONG, Spelling.LISTED})
@@ -78,21 +78,29 @@ class TableMove:
         found, place = parse(path), place_of_uri(path, self.source)
         if found is None or place is None or found.form is Spelling.WEB:
             return path
-        moved = Location(place.datastore, self._path(place))
+        moved = self._moved(place)
         if found.form is Spelling.LISTED:
             return long_uri(moved, self.target)
-        fields = {"path": moved.path}
+        fields = {"datastore": moved.datastore, "path": moved.path}
         if found.form is Spelling.LONG:
             scope = self.target
             fields |= {"subscription": scope.subscription, "group": scope.group, "workspace": scope.workspace}
         return render(found.having(**fields))
 
-    def _path(self, place: Location) -> str:
+    def _moved(self, place: Location) -> Location:
         """What lies in the table's folder moves with it."""
         base = self.folder
         if place.datastore == base.datastore and f"{place.path}/".startswith(base.path):
-            return self.there.path + place.path[len(base.path) :]
-        return place.path
+            return Location(self.there.datastore, self.there.path + place.path[len(base.path) :])
+        return place
+
+    def carried(self, path: str) -> str:
+        """A value of `paths` with what came with the table led to the target; what did not come stays."""
+        return path if self.stays_behind(path) else self.moved(path)
+
+    def is_left(self, path: str) -> bool:
+        """True for one that leads into storage of the source's workspace, and did not come with the table."""
+        return self.stays_behind(path) and place_of_uri(path, self.source) is not None
 
     def names_source(self, path: str) -> bool:
         """True where a value names the source's workspace, so that it would be read from there."""
@@ -137,3 +145,25 @@ def table_asset(  # noqa: PLR0917
     """The data asset of a table at a URI; `told`: its description, tags and properties."""
     said = {"dataType": kind, "dataUri": uri, "referencedUris": paths, **told}
     return asset({"name": version, "properties": said}, AssetKind.DATA, name, scope)
+
+
+def move_of(asset: Asset, scope: Scope) -> TableMove | None:
+    """How the table of an asset moves to the workspace of `scope`; None for one that lies nowhere here."""
+    own = scope_of(str(mapping(asset.document or {}).get("id")))
+    if own is None or asset.place is None or asset.there is None:
+        return None
+    return TableMove(source=own, target=scope, folder=asset.place, there=asset.there)
+
+
+def rewritten(asset: Asset, text: str, scope: Scope) -> tuple[str, int]:
+    """An MLTable with what came with it led to the workspace of `scope`, and how many of its paths are left.
+
+    A text that is no YAML stays.
+    """
+    move = move_of(asset, scope)
+    if move is None:
+        return text, 0
+    try:
+        return with_paths(text, move.carried), sum(map(move.is_left, paths_of(text)))
+    except ValueError:
+        return text, 0

@@ -12,13 +12,12 @@ from azureml_replay.errors import NotFound, UserError
 from azureml_replay.files.bytes import md5_of, read_piece
 from azureml_replay.model import Location, StoredFile
 from azureml_replay.workers import for_each
+from azureml_replay.workspace.asset import TABLE_ORIGINAL
 from azureml_replay.workspace.assets import AssetSource, AssetTarget
 from azureml_replay.workspace.opened import OpenedWorkspace
 from azureml_replay.workspace.put_files import CopyFile, NewFile, PutFile
 from azureml_replay.workspace.source import LendsFiles
 
-ORIGINAL = f"{FILE}.source"
-"""Beside an MLTable that was changed: the source's own bytes."""
 ROOT = "it lies at the root of a container, and nobody copies all of one: move it into a folder"
 
 
@@ -59,13 +58,13 @@ class TableFiles:
     def make(self, there: Location, text: str, original: str) -> None:
         """Note that a table gets an MLTable that is not the source's own, with the original beside it."""
         self.made[Location(there.datastore, there.path + FILE)] = text.encode()
-        self.made[Location(there.datastore, there.path + ORIGINAL)] = original.encode()
+        self.made[Location(there.datastore, there.path + TABLE_ORIGINAL)] = original.encode()
 
     def complete(self, there: Location, files: Iterable[FileDue]) -> list[FileDue]:
         """The files of a table with those that are made, once all tables were looked at."""
         found = {one.at: one for one in files}
         for at, data in self.made.items():
-            if at in found or (at.datastore == there.datastore and at.path == there.path + ORIGINAL):
+            if at in found or (at.datastore == there.datastore and at.path == there.path + TABLE_ORIGINAL):
                 found[at] = FileDue(at, data)
         self.wanted.update(found)
         return list(found.values())
