@@ -35,6 +35,7 @@ SHAPES = {
     "bare": Shape(Wanted(runs=0, children=0, series=3, points=10, artifacts=0), "roots only, no files"),
     "empty": Shape(Wanted(runs=0, series=0, points=0, artifacts=0), "runs alone: what their number costs in memory"),
     "long": Shape(Wanted(runs=10, children=0, series=2, points=50_000, artifacts=0), "a million points in 20 series"),
+    "one": Shape(Wanted(runs=1, children=0, series=1, points=1_000_000, artifacts=0), "a million points in one series"),
     "deep": Shape(replace(SMALL, children=9), "wide trees of three levels: 91 runs each"),
     "files": Shape(Wanted(runs=40, children=0, series=0, points=0, artifacts=500), "20,000 files of about 1 KB"),
     "large": Shape(Wanted(runs=1, children=0, series=0, points=0, artifacts=0), "ten files of 256 MiB", large_files=10),

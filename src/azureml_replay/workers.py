@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Sequence,
+)
 from contextlib import aclosing, asynccontextmanager
 from enum import Enum
+from functools import partial
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Room = asyncio.Semaphore
+"""Places that several share."""
 Result = TypeVar("Result")
 
 
@@ -118,6 +130,61 @@ async def side_by_side(
                 room.release()
 
 
+async def overlapping(
+    items: Iterable[tuple[Item, Collection[int]]],
+    begin: Callable[[Item], Awaitable[Callable[[], Awaitable[None]]]],
+    room: asyncio.Semaphore,
+) -> Sequence[Exception]:
+    """Work on items that begin in their order and go on side by side, as long as `room`, which others share, allows.
+
+    `begin` is awaited for one item at a time, and gives what goes on. Beside each item stand the places of earlier ones
+    that must have ended before it begins. Once one fails, no further one begins; what was raised is the result, once
+    all that began have ended: nothing of theirs is on its way then.
+    """
+    going: dict[int, asyncio.Task[None]] = {}
+    failed: list[BaseException] = []
+
+    def ended(at: int, task: asyncio.Task[None]) -> None:
+        del going[at]
+        room.release()
+        if not task.cancelled() and (error := task.exception()):
+            failed.append(error)
+
+    try:
+        for at, (item, after) in enumerate(items):
+            await _ended(going[one] for one in after if one in going)
+            await room.acquire()
+            if failed:
+                room.release()
+                break
+            going[at] = asyncio.create_task(_after(begin(item), begun := asyncio.Event()))
+            going[at].add_done_callback(partial(ended, at))
+            await begun.wait()
+        while going and all(isinstance(error, Exception) for error in failed):
+            await asyncio.wait(going.values(), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in going.values():
+            task.cancel()
+        await _ended(going.values())
+    for error in failed:
+        if not isinstance(error, Exception):
+            raise error
+    return [error for error in failed if isinstance(error, Exception)]
+
+
+async def _after(begin: Awaitable[Callable[[], Awaitable[None]]], begun: asyncio.Event) -> None:
+    try:
+        go_on = await begin
+    finally:
+        begun.set()
+    await go_on()
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    if waiting := list(tasks):
+        await asyncio.wait(waiting)
+
+
 class _End(Enum):
     END = "end"
 
@@ -126,6 +193,11 @@ async def _pump(results: AsyncIterator[Result], into: asyncio.Queue[Result | _En
     async for result in results:
         await into.put(result)
     await into.put(_End.END)
+
+
+async def in_a_thread(work: Callable[[], Result]) -> Result:
+    """What `work` gives, which asks neither an archive nor the loop: digests let go of the interpreter meanwhile."""
+    return await asyncio.to_thread(work)
 
 
 class Handful:

@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from azure.storage.blob import ContainerClient, ContentSettings
+from azure.storage.blob import BlobBlock, ContainerClient, ContentSettings
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.merging.merge import merge
 from azureml_replay.azure.workspace import connect
+from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.direct.replay import replay
 from azureml_replay.errors import Exit
@@ -296,6 +297,7 @@ def test_values_of_assets_are_compared_whoever_made_them(
 
     adopted = OWN_VALUES.format("tag e, tag x")
     assert (done.verdict.proves, done.verdict.reasons) == (True, {adopted: 1})
+    assert (found.changes, found.unseen) == (3, 0), "all was seen there as it was sent"
     assert told(found) == [
         ("environment own:1: archived", "edited in target"),
         ("model disk: archived", "edited in target"),
@@ -321,3 +323,65 @@ def test_a_model_is_linked_once_its_run_is_there(plane: Plane, sandbox: Sandbox,
     assert [version["properties"]["jobName"] for version in versions] == ["trained"] * 2
     assert (linked.verdict.proves, RUN_ABSENT.format("trained") in linked.verdict.reasons) == (True, False)
     assert (again.replayed.assets.updated, again.verdict.proves) == (0, True)
+
+
+def put_unsummed(workspace: WorkspaceFile, path: str, data: bytes) -> None:
+    """Bytes of which storage keeps no MD5, as of whatever is uploaded in blocks."""
+    blob = blobs(workspace).get_blob_client(path)
+    blob.stage_block("MDAwMQ==", data)
+    blob.commit_block_list([BlobBlock("MDAwMQ==")], content_settings=ContentSettings(content_md5=None))
+
+
+def test_a_file_without_a_checksum_that_changed_is_sent_or_told(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """As many bytes as before, on a side that keeps no MD5: the ETag tells that it changed, the bytes that it differs.
+
+    What somebody put in its place, which has one, is left alone, and told, until the source is preferred.
+    """
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    weights = f"{disk(plane)}w.bin"
+    put_unsummed(source, weights, b"weights")
+    assert asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict.proves
+
+    put_unsummed(source, weights, b"WEIGHTS")
+    asyncio.run(extracted(source, folder))
+    between = known(folder)
+    first = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
+    arrived = blobs(target).download_blob(weights).readall()
+    put_unsummed(source, weights, b"wEIGHTs")
+    blobs(target).upload_blob(weights, b"another", overwrite=True)
+    left = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
+    kept = blobs(target).download_blob(weights).readall()
+    preferred = ReplayOptions(assets=AssetChoice(scope=AssetScope.ALL), prefer=Prefer.SOURCE)
+    prefer = MigrateOptions(replay=preferred, deep=True)  # bytes were found to differ: these are to be read again
+    done = asyncio.run(migrated(source, target, folder, options=prefer))
+
+    assert (between.proves, first.verdict.proves, arrived) == (False, True, b"WEIGHTS")
+    assert (left.verdict.exit is Exit.OK, kept) == (False, b"another")
+    assert blobs(target).download_blob(weights).readall() == b"wEIGHTs"
+    assert (done.verdict.proves, asyncio.run(looked(source, target, folder)).exit) == (True, Exit.OK)
+
+
+def test_what_the_source_lost_stays_required_as_it_was_sent(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """An omission while it stands in the target, a finding once it is gone there, or somebody's; all of them too."""
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    at = disk(plane, modelUri=f"{SHORT}LocalUpload/of1")
+    put_unsummed(source, f"{at}w.bin", b"weights")
+    assert asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict.proves
+
+    blobs(source).delete_blob(f"{at}w.bin")
+    lost = asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict
+    blobs(target).upload_blob(f"{at}w.bin", b"another", overwrite=True)
+    edited = asyncio.run(looked(source, target, folder))
+    blobs(target).delete_blob(f"{at}w.bin")
+    gone = asyncio.run(looked(source, target, folder))
+    blobs(source).delete_blob(f"{at}MLmodel")
+    emptied = asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict
+
+    assert (told(lost), sum(lost.reasons.values())) == ([], 1)
+    assert told(edited) == [("model disk:1: file w.bin", "extra")]
+    assert told(gone) == [("model disk:1: file w.bin", "absent")]
+    assert told(emptied) == told(gone)

@@ -82,7 +82,7 @@ def changed_and_undone(source: WorkspaceFile, target: WorkspaceFile, folder: Pat
     ]
     assert "All equal: " in equal
     assert "9 assets" in equal
-    assert "Not equal: 1 finding" in differing, "the report says what verify says"
+    assert "Not equal: 1 finding in 1 asset: " in differing, "the report says what verify says"
     assert "All equal" not in differing
     assert plain == {Said.EQUAL: 9}
     assert edited == dict.fromkeys(("model disk:2", "model disk:2: tag mine"), Said.DIFFERS), "and so does --differ"

@@ -239,18 +239,21 @@ def test_no_run_is_made_twice_where_its_experiment_has_another_name(
 def test_an_experiment_with_more_than_runs_stays(
     calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
-    """Traces and logged models are of whoever recorded them: no run of ours has any."""
+    """Traces and logged models are of whoever recorded them: no run of ours has any. Nor goes a file of other bytes."""
     source = calm.add_workspace()
     change(calm, source, fill)
     sides = Sides(calm, source, mlflow_server, tmp_path)
     sides.send()
+    sides.client.log_text(sides.there("child"), "LOG", "logs/a.txt")  # as long as ours, and no server lists checksums
     left = []
 
     for script in (TRACE, LOGGED_MODEL):
         mlflow_server.does(script.format(home=sides.home()))
         left += [why for _, why in asyncio.run(taken_back(sides.folder, sides.target)).left]
 
-    assert left == [f"experiment {HOME}: {KEPT.format(what=what)}" for what in ("traces", "logged models")]
+    traces, models = (f"experiment {HOME}: {KEPT.format(what=what)}" for what in ("traces", "logged models"))
+    assert left == [traces, "file logs/a.txt was changed in the target since", models]
+    assert sides.seen("child").files.keys() == {"logs/a.txt"}
     assert sides.client.get_experiment(sides.home()).lifecycle_stage == "active"
 
 

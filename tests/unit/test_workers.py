@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 
-from azureml_replay.workers import beside, for_each, map_bounded, side_by_side
+from azureml_replay.workers import Room, beside, for_each, map_bounded, overlapping, side_by_side
 
 
 async def test_never_more_than_the_width_at_once() -> None:
@@ -208,3 +208,69 @@ async def test_what_fails_beside_ends_the_block() -> None:
     with pytest.raises(ValueError, match="block"):
         async with beside(waits):
             raise ValueError("block")
+
+
+async def test_work_that_overlaps_begins_in_order_and_waits_where_it_must() -> None:
+    """The third waits for the first; a place is held from the beginning to the end of each."""
+    told, gates, room = list[str](), [asyncio.Event() for _ in range(4)], Room(3)
+
+    async def begin(item: int) -> Callable[[], Awaitable[None]]:
+        await asyncio.sleep(0)
+        told.append(f"begun {item}")
+
+        async def go_on() -> None:
+            await gates[item].wait()
+            told.append(f"ended {item}")
+
+        return go_on
+
+    async def some() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    items = [(0, ()), (1, ()), (2, (0,)), (3, ())]
+    running = asyncio.create_task(overlapping(items, begin, room))
+    await some()
+    assert told == ["begun 0", "begun 1"]
+    gates[0].set()
+    await some()
+    assert told[2:] == ["ended 0", "begun 2", "begun 3"]
+    assert room.locked()
+    for gate in gates:
+        gate.set()
+    assert await running == []
+    assert not room.locked()
+
+
+async def test_of_work_that_overlaps_what_began_ends_where_something_fails() -> None:
+    """No further one begins, and all that was raised is told."""
+    ended, room = list[int](), Room(2)
+
+    async def begin(item: int) -> Callable[[], Awaitable[None]]:
+        async def go_on() -> None:
+            for _ in range(5 * item):
+                await asyncio.sleep(0)
+            ended.append(item)
+            raise ValueError(item)
+
+        return go_on
+
+    assert [error.args for error in await overlapping([(at, ()) for at in range(9)], begin, room)] == [(0,), (1,)]
+    assert ended == [0, 1]
+    assert not room.locked()
+
+
+async def test_work_that_overlaps_is_cancelled_with_its_caller() -> None:
+    room = Room(2)
+
+    async def begin(_: int) -> Callable[[], Awaitable[None]]:
+        return asyncio.Event().wait  # type: ignore[return-value]
+
+    running = asyncio.create_task(overlapping([(at, ()) for at in range(9)], begin, room))
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert room.locked()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not room.locked()

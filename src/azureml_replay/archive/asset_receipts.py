@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from azureml_replay import redact
 from azureml_replay.archive.asset_records import told_by
+from azureml_replay.archive.cells import read_back
 from azureml_replay.archive.database import now
 from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.of_target import OfTarget
@@ -74,7 +75,7 @@ class AssetReceipt:
 _COLUMNS = "kind, name, version, state, there_name, there_version, planned, answered, fields, detail"
 CHOICES = Topic(Way.ASSET, "")
 """Whose evidence says which choices of assets were made."""
-_CHOICES = "assets"
+_CHOICES, _STORES = "assets", "stores"
 
 
 def topic_of(key: AssetKey) -> Topic:
@@ -165,17 +166,38 @@ class AssetReceipts(OfTarget):
     def put_asset_choices(self, more: Sequence[Json]) -> None:
         """Add choices to those that were noted, in the caller's transaction."""
         chosen = self.asset_choices()
-        told = {_CHOICES: [*chosen, *(one for one in more if one not in chosen)]}
-        row = (self._owner(), CHOICES.way.value, CHOICES.name, dumps(told).decode())
+        self._tell({**self._told(), _CHOICES: [*chosen, *(one for one in more if one not in chosen)]})
+
+    def _tell(self, told: Mapping[str, Json]) -> None:
+        row = (self._owner(), CHOICES.way.value, CHOICES.name, dumps(dict(told)).decode())
         self._execute("insert or replace into evidence (target, way, whose, carried) values (?, ?, ?, ?)", row)
 
     def asset_choices(self) -> Sequence[Json]:
         """All that were noted, the first one first."""
+        return list(self._told().get(_CHOICES) or ())
+
+    def _told(self) -> Mapping[str, Any]:
         row = self._one(
             "select carried from evidence where target = ? and way = ? and whose = ?",
             (self._number, CHOICES.way.value, CHOICES.name),
         )
-        return list(loads(row[0])[_CHOICES]) if row and row[0] else []
+        told: Mapping[str, Any] = loads(row[0]) if row and row[0] else {}
+        return told
+
+    def stores(self) -> Mapping[str, str]:
+        """Datastores of the source -> those of this target that stand for them, as calls named them."""
+        with read_back("which datastores stand for which"):
+            return {str(name): str(there) for name, there in dict(self._told().get(_STORES) or {}).items()}
+
+    def map_stores(self, stores: Mapping[str, str]) -> None:
+        """Note which datastores stand for which, from now on. Repeatable."""
+        if dict(stores) != self.stores():
+            with self._transaction(durable=True):
+                self.put_stores(stores)
+
+    def put_stores(self, stores: Mapping[str, str]) -> None:
+        """The same, in the caller's transaction."""
+        self._tell({**self._told(), _STORES: dict(sorted(stores.items()))})
 
     def asset_names(self) -> dict[AssetKey, AssetKey]:
         """Source -> target of the assets that have another name there."""

@@ -182,9 +182,11 @@ class AssetContents(Documents):
         return self._one(sql, (place.datastore, place.path)) is not None
 
     def asset_listings(self) -> dict[AssetKey, AssetListing]:
-        """Asset -> its files in figures, of those with any."""
+        """Asset -> its files in figures, of those with any; of one without an MD5 its ETag tells whether it changed."""
         sql = """
-            select kind, name, version, datastore, path, size_bytes, hex(md5) from asset_file
+            select kind, name, version, datastore, path, size_bytes,
+              case when md5 is null then 'etag ' || ifnull(etag, '') else hex(md5) end
+            from asset_file
             where (kind, name, version, datastore, path) > (?, ?, ?, ?, ?)
             order by kind, name, version, datastore, path limit ?
         """

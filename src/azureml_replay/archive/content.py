@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 from azureml_replay.archive import series as codec
 from azureml_replay.archive.clean_points import clean_points, clean_series
@@ -31,6 +33,7 @@ from azureml_replay.model import (
     RunDetails,
     RunId,
     Series,
+    SeriesKey,
     StoredFile,
 )
 from azureml_replay.redact import has_replacement
@@ -39,6 +42,20 @@ _PUT_ARTIFACT = f"""
     insert or replace into artifact (run, generation, {ARTIFACT_COLUMNS})
     values ({", ".join("?" * (2 + len(ARTIFACT_COLUMNS.split(", "))))})
 """  # noqa: S608  # our own words
+_PUT_SERIES = """
+    insert into series (run, generation, number, name, namespace, columns, ux_type, schema_id, rows, longest_text)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_COUNT_SERIES = """
+    update series set columns = ?, ux_type = ?, schema_id = ?, rows = rows + ?, longest_text = max(longest_text, ?)
+    where run = ? and generation = ? and number = ?
+"""
+_LEFT_OVER = """
+    select exists (select 1 from series where run = ?1 and generation = ?2)
+      or exists (select 1 from chunk where run = ?1 and generation = ?2)
+      or exists (select 1 from artifact where run = ?1 and generation = ?2)
+      or exists (select 1 from omission where run = ?1 and generation = ?2 and origin = 'extract')
+"""
 _STORED = "size_bytes, md5, etag, content_type, metadata, stored_unknown, blob_type"
 _KEEP_BYTES = f"""
     update artifact as b set ({_STORED}, gone) = (
@@ -70,15 +87,19 @@ class Content(Documents, Digesting):
         """Start a generation, without leftovers of an interrupted one; the extracted one stays readable. Repeatable."""
         with self._transaction():
             staged = self._staged(run)
-            for table in STAGED_TABLES:
-                self._execute(f"delete from {table} where run = ? and generation = ?", (run, staged))  # noqa: S608
-            self._execute("delete from omission where run = ? and origin = 'extract' and generation = ?", (run, staged))
+            if self._one(_LEFT_OVER, (run, staged))[0]:
+                for table in STAGED_TABLES:
+                    self._execute(f"delete from {table} where run = ? and generation = ?", (run, staged))  # noqa: S608
+                self._execute(
+                    "delete from omission where run = ? and origin = 'extract' and generation = ?", (run, staged)
+                )
             # a run that is extracted again without having been listed again begins with the document it has
-            self._execute(
-                "insert or ignore into run_version select run, ?, unknown, record, record_bytes from run_version "
-                "where run = ? and generation = ?",
-                (staged, run, staged - 1),
-            )
+            if staged > 1:
+                self._execute(
+                    "insert or ignore into run_version select run, ?, unknown, record, record_bytes from run_version "
+                    "where run = ? and generation = ?",
+                    (staged, run, staged - 1),
+                )
 
     def put_details(self, details: RunDetails) -> None:
         """Replace the document that the listing gave. Repeatable."""
@@ -89,8 +110,9 @@ class Content(Documents, Digesting):
         """Add the series that a run logged, with their other keys; `put_chunk` brings the rows. Repeatable."""
         with self._transaction():
             staged = self._staged(run)
-            for one in (clean_series(given, self._rules) for given in series):
-                number = self._number(run, staged, one)
+            cleaned = [clean_series(given, self._rules) for given in series]
+            numbers = self._numbers(run, staged, map(_Added, cleaned))
+            for one, number in zip(cleaned, numbers, strict=True):
                 if one.more or one.unknown:
                     more = self._keep(run, staged, f"metric {one.key.name}", one.more, one.unknown)
                     self._execute(
@@ -106,7 +128,7 @@ class Content(Documents, Digesting):
         with self._transaction():
             staged = self._staged(run)
             pieces = self._without_secrets(run, staged, pieces)
-            numbers = [self._number(run, staged, piece.series, len(piece), longest_text(piece)) for piece in pieces]
+            numbers = self._numbers(run, staged, (_Added(one.series, len(one), longest_text(one)) for one in pieces))
             if not rows:
                 return
             data = codec.encode(pieces, numbers)
@@ -126,29 +148,32 @@ class Content(Documents, Digesting):
         self._omit("extract", staged, (Omission(run, what, REDACTED) for what in whats))
         return cleaned
 
-    def _number(self, run: RunId, staged: int, series: Series, rows: int = 0, longest: int = 0) -> int:
-        """The series' number in the run. A name has two numbers where its columns changed while rows were logged."""
-        known = self._all(
+    def _numbers(self, run: RunId, staged: int, added: Iterable[_Added]) -> list[int]:
+        """The numbers of series in the run; their rows are counted. One read for all of them.
+
+        A name has two numbers where its columns changed while rows were logged.
+        """
+        here: defaultdict[SeriesKey, list[_Here]] = defaultdict(list)
+        rows = self._all(
             "select number, rows, name, namespace, columns, ux_type, schema_id from series "
-            "where run = ? and generation = ? and name = ? and namespace is ? order by number",
-            (run, staged, series.key.name, series.key.namespace),
+            "where run = ? and generation = ? order by number",
+            (run, staged),
         )
-        for number, had, *row in known:
-            if not had or _continues(series, series_of(*row)):
-                self._execute(
-                    "update series set columns = ?, ux_type = coalesce(?, ux_type), "
-                    "schema_id = coalesce(?, schema_id), rows = rows + ?, longest_text = max(longest_text, ?) "
-                    "where run = ? and generation = ? and number = ?",
-                    (*series_row(series)[2:], rows, longest, run, staged, number),
-                )
-                return int(number)
-        (count,) = self._one("select count(*) from series where run = ? and generation = ?", (run, staged))
-        self._execute(
-            "insert into series (run, generation, number, name, namespace, columns, ux_type, schema_id, rows, "
-            "longest_text) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (run, staged, count, *series_row(series), rows, longest),
-        )
-        return int(count)
+        for number, had, *cells in rows:
+            here[SeriesKey(*cells[:2])].append(_Here(number, had, cells))
+        numbers = list[int]()
+        for one in added:
+            same = here[one.series.key]
+            known = next((known for known in same if known.continues_as(one.series)), None)
+            if known is None:
+                known = _Here(sum(map(len, here.values())), one.rows, list(series_row(one.series)))
+                same.append(known)
+                self._execute(_PUT_SERIES, (run, staged, known.number, *known.cells, one.rows, one.longest_text))
+            elif known.take(one):
+                told = (*known.cells[2:], one.rows, one.longest_text, run, staged, known.number)
+                self._execute(_COUNT_SERIES, told)
+            numbers.append(known.number)
+        return numbers
 
     def put_artifacts(self, run: RunId, artifacts: Sequence[Artifact]) -> None:
         """Add files; a file of the same path and location is replaced. Repeatable."""
@@ -186,6 +211,8 @@ class Content(Documents, Digesting):
         """
         with self._transaction():
             staged = self._staged(run)
+            if staged == 1:
+                return
             self._execute(_PUT_UNLISTED, (run, staged, FILE_GONE, FILE_KEPT))
             self._execute(_KEEP_BYTES, (run, staged, FILE_KEPT))
             self._keep_omissions(run, staged, "a.gone is not null")
@@ -243,12 +270,13 @@ class Content(Documents, Digesting):
         """
         with self._transaction():
             staged = self._staged(run)
-            for table in (*STAGED_TABLES, "run_version"):
-                self._execute(f"delete from {table} where run = ? and generation <> ?", (run, staged))  # noqa: S608
-            self._execute(
-                "delete from omission where run = ? and origin in ('extract', 'document') and generation <> ?",
-                (run, staged),
-            )
+            if staged > 1:
+                for table in (*STAGED_TABLES, "run_version"):
+                    self._execute(f"delete from {table} where run = ? and generation <> ?", (run, staged))  # noqa: S608
+                self._execute(
+                    "delete from omission where run = ? and origin in ('extract', 'document') and generation <> ?",
+                    (run, staged),
+                )
             cells = (staged, self._digest(run, staged), run)
             self._execute("update run set generation = ?, state = 'extracted', content_digest = ? where id = ?", cells)
 
@@ -259,7 +287,34 @@ class Content(Documents, Digesting):
         return int(row[0])
 
 
-def _continues(series: Series, known: Series) -> bool:
-    """True where rows of `series` belong to the known one; a field that only one of the two knows does not count."""
-    pairs = (series.ux_type, known.ux_type), (series.schema_id, known.schema_id)
-    return series.columns == known.columns and all(a is None or b is None or a == b for a, b in pairs)
+@dataclass(frozen=True, slots=True)
+class _Added:
+    series: Series
+    rows: int = 0
+    longest_text: int = 0
+
+
+@dataclass(slots=True)
+class _Here:
+    """A row of `series`."""
+
+    number: int
+    rows: int
+    cells: list[Any]
+
+    def continues_as(self, series: Series) -> bool:
+        """True where rows of `series` belong here; a field that only one of the two knows does not count."""
+        if not self.rows:
+            return True
+        known = series_of(*self.cells)
+        pairs = (series.ux_type, known.ux_type), (series.schema_id, known.schema_id)
+        return series.columns == known.columns and all(a is None or b is None or a == b for a, b in pairs)
+
+    def take(self, added: _Added) -> bool:
+        """Take what is added; True where the row has to be written."""
+        name, namespace, columns, *told = series_row(added.series)
+        known = [new if new is not None else old for new, old in zip(told, self.cells[3:], strict=True)]
+        cells = [name, namespace, columns, *known]
+        changed = cells != self.cells or added.rows or added.longest_text
+        self.cells, self.rows = cells, self.rows + added.rows
+        return bool(changed)

@@ -38,6 +38,7 @@ class Digesting(Database):
     def _digest(self, run: str, generation: int, note: Note = nothing) -> bytes:
         """In the order of `PARTS`. About 0.15 ms for three short series and two files; 0.2 µs for each row beyond."""
         key = (run, generation)
+        files, moments = self._files_parts(key)
         documents = self._all(f"select unknown, record, record_bytes from run_version {_OF}", key)  # noqa: S608
         omissions = self._all(
             f"select origin, what, reason from omission {_OF} and origin in ('extract', 'document') order by 1, 2, 3",  # noqa: S608
@@ -46,9 +47,9 @@ class Digesting(Database):
         parts = (
             part_of_lines(document_line(*row) for row in documents),
             part_of_lines(self._series_lines(key, note)),
-            self._files_part(key),
+            files,
             part_of_lines(map(omission_line, omissions)),
-            self._moments_part(key),
+            moments,
         )
         return b"".join(parts)
 
@@ -57,13 +58,11 @@ class Digesting(Database):
         row = self._one("select content_digest from run where id = ?", (run,))
         return row[0][_POINTS_AT : _POINTS_AT + DIGEST_BYTES] if row and row[0] else b""
 
-    def _files_part(self, key: tuple[str, int]) -> bytes:
-        rows = self._all(f"select {FILE_COLUMNS} from artifact {_OF} order by path, datastore, location", key)  # noqa: S608
-        return part_of_lines(map(file_line, rows))
-
-    def _moments_part(self, key: tuple[str, int]) -> bytes:
-        sql = f"select path, datastore, location, gone from artifact {_OF} and gone is not null order by 1, 2, 3"  # noqa: S608
-        return part_of_lines(map(moment_line, self._all(sql, key)))
+    def _files_parts(self, key: tuple[str, int]) -> tuple[bytes, bytes]:
+        """Of the files, and of the moments at which some of them were asked for in vain."""
+        rows = self._all(f"select gone, {FILE_COLUMNS} from artifact {_OF} order by path, datastore, location", key)  # noqa: S608
+        gone = ((*cells[:3], moment) for moment, *cells in rows if moment is not None)
+        return part_of_lines(file_line(cells) for _, *cells in rows), part_of_lines(map(moment_line, gone))
 
     def _series_lines(self, key: tuple[str, int], note: Note) -> list[bytes]:
         """By name and namespace; where two have the same, in the order in which they were logged."""
@@ -102,10 +101,9 @@ class Digesting(Database):
             (datastore, location),
         )
         for run, generation, digest in runs:
-            key = (run, generation)
-            files = self._files_part(key)
+            files, moments = self._files_parts((run, generation))
             rest = digest[_FILES_AT + DIGEST_BYTES : -DIGEST_BYTES]
-            renewed = digest[:_FILES_AT] + files + rest + self._moments_part(key)
+            renewed = digest[:_FILES_AT] + files + rest + moments
             self._execute("update run set content_digest = ? where id = ?", (renewed, run))
 
 

@@ -66,8 +66,9 @@ class Documents(Database):
         self._omit(origin, generation, (Omission(RunId(run), what, _why(what)) for what in whats))
 
     def _omit(self, origin: str, generation: int, omissions: Iterable[Omission]) -> None:
-        rows = ((o.run, origin, generation, redact.text(o.what), redact.text(o.reason)) for o in omissions)
-        self._executemany("insert or ignore into omission values (?, ?, ?, ?, ?)", rows)
+        rows = [(o.run, origin, generation, redact.text(o.what), redact.text(o.reason)) for o in omissions]
+        if rows:
+            self._executemany("insert or ignore into omission values (?, ?, ?, ?, ?)", rows)
 
     def _keep(
         self, run: RunId, generation: int, whose: str, more: Mapping[str, Json], unknown: Sequence[str]

@@ -386,7 +386,7 @@ def run_of(subject: Topic) -> RunId:
 
 _SINCE = f"""
     (select since from edit e where e.target = f.target and e.what = f.what
-     and e.run = case f.way when 'run' then f.whose when 'experiment' then 'experiment ' || f.whose end
+     and e.run = case f.way when 'run' then f.whose else f.way || ' ' || f.whose end
      and f.kind in ('{Fate.EDITED.value}', '{Fate.CONFLICT.value}', '{ACCEPTED}'))
 """  # noqa: S608  # our own words
 

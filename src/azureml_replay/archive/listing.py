@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, cast
 
+from azureml_replay.archive.database import PAGE
 from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.reading import GONE
 from azureml_replay.archive.records import (
@@ -54,9 +56,9 @@ class Listing(Documents):
     def put_listed(self, runs: Sequence[Run]) -> None:
         """Add a page of the listing. A run whose extracted content is still good stays as it is. Repeatable."""
         with self._transaction():
-            self._execute("create temp table if not exists seen (id text primary key) without rowid")
+            self._execute(_SEEN)
+            self._executemany("insert or ignore into temp.seen values (?, ?)", ((run.id, run.lender) for run in runs))
             for run in runs:
-                self._execute("insert or ignore into temp.seen values (?)", (run.id,))
                 self._list(run)
 
     def expect_again(self, reason: str | None = None) -> None:
@@ -211,14 +213,15 @@ class Listing(Documents):
     def select(self, runs: Iterable[RunId]) -> None:
         """Select runs, beside those of former selections. Repeatable."""
         with self._transaction():
-            for run in runs:
-                self._execute("update run set selected = 1 where id = ?", (run,))
-                self._execute("delete from omission where run = ? and origin = 'workspace'", (run,))
+            coming = iter(runs)
+            while some := [(run,) for run in islice(coming, PAGE)]:
+                self._executemany("update run set selected = 1 where id = ?", some)
+                self._executemany("delete from omission where run = ? and origin = 'workspace'", some)
 
     def begin_listing(self) -> None:
         """Begin a new listing: `unseen` names the selected runs that it does not list. Repeatable."""
         with self._transaction():
-            self._execute("create temp table if not exists seen (id text primary key) without rowid")
+            self._execute(_SEEN)
             self._execute("delete from temp.seen")
 
     def leave_out(self, runs: Mapping[RunId, str]) -> None:
@@ -302,7 +305,29 @@ class Listing(Documents):
         for *_, run, record in self._pages(sql, (), _FIRST):
             yield details_of(run, unpack(record, f"run {run}")).run
 
+    def pending_experiments(self) -> set[str]:
+        """Names of the experiments of pending runs."""
+        rows = self._all("select distinct experiment from run where selected and state = 'listed'")
+        return {name for (name,) in rows}
 
+    def lenders(self) -> Iterator[RunId]:
+        """The runs whose files and points pending ones show; once or more often."""
+        sql = """
+            select age, unit, depth, born, run.id, seen.id, lender, record
+            from run join run_version v on v.run = run.id and v.generation = run.generation + 1
+            left join temp.seen on seen.id = run.id
+            where selected and state = 'listed' and (seen.id is null or lender is not null)
+              and (age, unit, depth, born, run.id) > (?, ?, ?, ?, ?)
+            order by age, unit, depth, born, run.id limit ?
+        """
+        for *_, run, seen, lender, record in self._pages(sql, (), _FIRST):
+            shown = lender if seen else details_of(run, unpack(record, f"run {run}")).run.lender
+            if shown:
+                yield RunId(shown)
+
+
+_SEEN = "create temp table if not exists seen (id text primary key, lender text) without rowid"
+"""What this listing listed."""
 _FIRST = (-(2**63), "", -1, -(2**63), "")
 """A key before that of every run in the order of the index `run_unit`."""
 

@@ -85,6 +85,11 @@ class Reading(Database):
         for *_, run, record in self._rows_of(root, "record", EXTRACTED):
             yield details_of(run, unpack(record, f"run {run}")).run
 
+    def extracted_ids(self) -> Iterator[RunId]:
+        """The ids of all selected, extracted runs, by id."""
+        sql = f"select id from run where {WANTED} and id > ? order by id limit ?"  # noqa: S608  # our own words
+        return (RunId(run) for (run,) in self._pages(sql, (), ("",)))
+
     def _rows_of(self, root: RunId, columns: str, rows: str) -> Iterator[Any]:
         """Rows of depth, born, id and `columns`, of the selected, extracted runs of a unit, in the order of `unit`."""
         sql = f"""

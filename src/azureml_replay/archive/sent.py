@@ -41,6 +41,12 @@ class SentValues(Edits):
             rows = ((owner, run, path, file.size_bytes, file.md5) for path, file in files.items())
             self._executemany("insert or replace into sent_file values (?, ?, ?, ?, ?)", rows)
 
+    def sent_files(self, run: RunId) -> dict[str, StoredFile]:
+        """The same of all files that were sent, by their path in the target."""
+        sql = "select path, size_bytes, md5 from sent_file where target = ? and run = ?"
+        rows = self._all(sql, (self._number, run))
+        return {path: StoredFile(location=Location("", path), size_bytes=size, md5=md5) for path, size, md5 in rows}
+
     def sent_file(self, run: RunId, path: str) -> StoredFile | None:
         """Size and MD5 of a file that was sent; None where it never was, or by a version that kept no values."""
         sql = "select size_bytes, md5 from sent_file where target = ? and run = ? and path = ?"

@@ -230,6 +230,8 @@ class Connection(sqlite3.Connection):
         super().__init__(*arguments, **options)
         self.create_function("joined", 2, _joined, deterministic=True)
         self.sums = RowSums()
+        self.together = False
+        """True while transactions are parts of a longer one."""
         self._due = False
 
     def watch(self) -> None:

@@ -53,7 +53,7 @@ from azureml_replay.sending.cap import Cap
 from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Transport
 from azureml_replay.sending.transport import open_transport
-from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset import UNVERSIONED, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
 from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS
 from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
@@ -390,6 +390,10 @@ class AzureWorkspace:
     async def remove_asset(self, asset: Asset) -> Asset | None:
         """Archive one; as answered."""
         return await self._assets.put(replace(asset, archived=True), {})
+
+    async def has_datastore(self, name: str) -> bool:
+        """True where there is one, of any kind."""
+        return await self._assets.find(AssetKey(AssetKind.DATASTORE, name, UNVERSIONED)) is not None
 
     async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
         """Make an asset of another workspace; as answered."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,34 +33,32 @@ def names_in(path: Path) -> list[AssetName]:
     """The names of a file; one that ends with .yaml or .yml is YAML. Raises UserError where it names none."""
     flag = f"--asset-list {path}"
     try:
-        told = text_of(path, most_bytes=MOST_BYTES, what=EXPECTED, pipe=True, tell=terminal().error)
+        texts = list(_of_yaml(path)) if path.suffix.lower() in _YAML else _of_lines(path)
     except UserError as error:
         raise UserError(f"--asset-list {error}") from None
     except OSError as error:
         raise UserError(f"{flag}: {error.strerror}: expected a file with {EXPECTED}") from None
-    texts = list(_of_yaml(flag, told)) if path.suffix.lower() in _YAML else _of_lines(told)
     if not texts:
         raise UserError(f"{flag}: names no asset: expected {EXPECTED}")
     return [read_name(f"{flag}:", text) for text in texts]
 
 
-def _of_lines(told: str) -> list[str]:
+def _of_lines(path: Path) -> list[str]:
+    told = text_of(path, most_bytes=MOST_BYTES, what=EXPECTED, pipe=True, tell=terminal().error)
     return [text for line in told.splitlines() if (text := line.split("#")[0].strip())]
 
 
-def _of_yaml(flag: str, told: str) -> Iterator[str]:
-    """As the selection files of the original tool's MLTable commands have them; without versions all of a name."""
-    try:
-        import yaml  # type: ignore[import-untyped]
-    except ImportError:
-        raise UserError(f"{flag}: YAML is read with pyyaml: install it, or write NAME:VERSION a line") from None
-    try:
-        chosen = yaml.safe_load(told)
-    except yaml.YAMLError as error:
-        raise UserError(f"{flag} is no YAML: {error}") from None
-    listed = chosen.get("mltables") if isinstance(chosen, Mapping) else None
+def _of_yaml(path: Path) -> Iterator[str]:
+    """As the selection files of the original tool's MLTable commands have them: by their spelling, 1.10 is no 1.1.
+
+    Without versions all of a name.
+    """
+    from azureml_replay.disk.yaml_file import spelt_in
+
+    chosen = spelt_in(path, EXPECTED, most_bytes=MOST_BYTES, tell=terminal().error)
+    listed = chosen.get("mltables") if isinstance(chosen, dict) else None
     for one in listed if isinstance(listed, list) else ():
-        name, versions = (one.get("name"), one.get("versions")) if isinstance(one, Mapping) else (one, None)
-        if not isinstance(name, str) or not isinstance(versions, list | None):
-            raise UserError(f"{flag}: expected name and versions, a list: {one!r}")
+        name, versions = (one.get("name"), one.get("versions", "")) if isinstance(one, dict) else (one, "")
+        if not isinstance(name, str) or not name or not (isinstance(versions, list) or versions == ""):
+            raise UserError(f"{path}: expected name and versions, a list: {one!r}")
         yield from (f"{name}:{version}" for version in versions) if versions else (name,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from azureml_replay.cli.asset_names import names_in, read_name
 from azureml_replay.cli.typed import commas, size_of, values_of
+from azureml_replay.errors import UserError
 
 if TYPE_CHECKING:
     from azureml_replay.planning.assets import AssetChoice
@@ -47,7 +49,7 @@ class OutputsOption(StrEnum):
     REFERENCE = "reference"
 
 
-ASSET_TYPES = ("code", "environment", "component", "data", "model")
+ASSET_TYPES = ("code", "environment", "component", "data", "model", "datastore", "dataset")
 AssetsFlag: TypeAlias = Annotated[
     AssetsOption,
     typer.Option(
@@ -91,6 +93,14 @@ OutputsFlag: TypeAlias = Annotated[
     OutputsOption,
     typer.Option("--outputs", help="Carry the bytes of jobs' named outputs, or make a reference to where they lay."),
 ]
+MapDatastoreOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map-datastore",
+        metavar="A=B",
+        help="What lies in the source's datastore A refers to datastore B of the target; kept for later calls.",
+    ),
+]
 AssetConflictFlag: TypeAlias = Annotated[
     AssetConflictOption,
     typer.Option(
@@ -132,6 +142,7 @@ def sent_asset_flags(
     asset_data: AssetDataFlag = AssetDataOption.NONE,
     max_asset_size: MaxAssetSizeOption = None,
     outputs: OutputsFlag = OutputsOption.CARRY,
+    map_datastore: MapDatastoreOption = None,
 ) -> AssetChoice:
     """The choice of assets, and of which of them the bytes go into a target."""
     from azureml_replay.planning.assets import OutputBytes
@@ -139,7 +150,24 @@ def sent_asset_flags(
     chosen = asset_flags(
         assets=assets, asset_types=asset_types, asset=asset, asset_list=asset_list, asset_data=asset_data
     )
-    return replace(chosen, most_bytes=size_of("--max-asset-size", max_asset_size), outputs=OutputBytes(outputs.value))
+    return replace(
+        chosen,
+        most_bytes=size_of("--max-asset-size", max_asset_size),
+        outputs=OutputBytes(outputs.value),
+        stores=_stores(values_of("--map-datastore", commas(map_datastore), str)),
+    )
+
+
+def _stores(told: Sequence[str]) -> dict[str, str]:
+    """Datastore of the source -> that of the target. Raises UserError where one of the source's is named twice."""
+    found: dict[str, str] = {}
+    for text in told:
+        name, _, there = text.partition("=")
+        if not (name and there) or "=" in there:
+            raise UserError(f"--map-datastore {text}: expected A=B, a datastore of the source and one of the target")
+        if found.setdefault(name, there) != there:
+            raise UserError(f"--map-datastore: {name} cannot be both {found[name]} and {there}")
+    return found
 
 
 def _asset_type(text: str) -> str:

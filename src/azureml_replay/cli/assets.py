@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +21,7 @@ from azureml_replay.terminal.text import Line, amount
 if TYPE_CHECKING:
     from azureml_replay.archive.archive import Archive
     from azureml_replay.archive.target_ledger import TargetLedger
+    from azureml_replay.workspace.asset import Asset
 
 EXTRACT = ("--source", "source.json", "--archive")
 SHOWN = 200
@@ -34,6 +35,7 @@ class AssetRow:
     kind: str
     name: str
     version: str
+    """Empty for a datastore, which has none."""
     archived: bool
     run: str | None
     """The run that made it."""
@@ -47,6 +49,8 @@ class AssetRow:
     there: str | None = None
     """Its version in the target, where that is another one."""
     detail: str | None = None
+    title: str | None = None
+    """Of a dataset of the old kind, whose name is an id: what people call it."""
 
 
 @takes(terminal=terminal_flags, line=typed)
@@ -73,14 +77,18 @@ def assets(
 
 def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]:
     """Every asset, by kind, name and version."""
+    from azureml_replay.workspace.asset import KEPT_ONLY, UNVERSIONED
+
+    stores = ledger.stores() if ledger else {}
     listings, receipts = archive.asset_listings(), ledger.asset_receipts() if ledger else {}
     for asset in archive.assets():
         receipt, listing = receipts.get(asset.key), listings.get(asset.key)
         renamed = receipt is not None and receipt.there.version != asset.key.version
+        kept = asset.key.kind in KEPT_ONLY
         yield AssetRow(
             kind=asset.key.kind.value,
             name=asset.key.name,
-            version=asset.key.version,
+            version="" if kept and asset.key.version == UNVERSIONED else asset.key.version,
             archived=asset.archived,
             run=asset.run,
             used_by=len(archive.runs_that_use(asset.key)),
@@ -88,8 +96,14 @@ def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]
             bytes=listing.bytes if listing else 0,
             state=receipt.state.value if receipt else None,
             there=receipt.there.version if receipt and renamed else None,
-            detail=receipt.detail if receipt else None,
+            detail=receipt.detail if receipt else _why_kept(asset, stores) if kept else None,
+            title=asset.title,
         )
+
+
+def _why_kept(asset: Asset, stores: Mapping[str, str]) -> str | None:
+    there = stores.get(asset.key.name) if asset.key.kind.value == "datastore" else None
+    return f"datastore {there} of the target stands for it" if there else asset.managed
 
 
 def lines_of(archive: Archive, rows: list[AssetRow]) -> Iterator[Line]:
@@ -115,7 +129,7 @@ def lines_of(archive: Archive, rows: list[AssetRow]) -> Iterator[Line]:
 
 def _branch(row: AssetRow) -> Branch:
     told = [
-        f"{row.name}:{row.version}",
+        f"{row.name}:{row.version}".removesuffix(":") + (f" ({row.title})" if row.title else ""),
         *(["archived"] if row.archived else []),
         *([f"of run {row.run}"] if row.run else []),
         *([f"used by {counted(row.used_by, 'run')}"] if row.used_by else []),

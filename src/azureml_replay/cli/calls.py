@@ -106,7 +106,7 @@ async def replay(
 ) -> Replayed:
     """The archive first: it says which workspace the files come from, or holds them."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
-        needed = options.files.artifacts
+        needed = options.files.artifacts or (source is not None and not options.assets.none)  # code is no artifact
         async with both_ends(archive, source, target, speed, progress, needed=needed) as (origin, writing):
             origins, there = (_origin(archive, source), origin), (target, writing)
             async with hired(archive, speed, progress, source=origins, target=there, take_over=take_over) as hand:
@@ -171,12 +171,12 @@ async def verify(
     forget: bool,
     terminal: Terminal,
 ) -> Verdict:
-    """The source is reached only where `deep` has to read it."""
+    """The source is reached only where `deep` has to read it, or where it is named: for files written over since."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
         cap = speed.cap()
         async with (
             connected(target, speed, progress, cap=cap) as compared,
-            reading(archive, source, speed, progress, needed=deep, cap=cap) as origin,
+            reading(archive, source, speed, progress, needed=deep or source is not None, cap=cap) as origin,
         ):
             origins, there = (_origin(archive, source), origin), (target, compared)
             async with hired(archive, speed, progress, source=origins, target=there) as hand:

@@ -33,8 +33,8 @@ GROUPS: Mapping[str, frozenset[str]] = {
             "--copy-artifacts --source-container --skip-data-copy --data-overwrite"
         ),
         "Assets": (
-            "--assets --asset-types --asset --asset-list --asset-data --max-asset-size --outputs --on-asset-conflict "
-            "--on-exists --on-scope-mismatch"
+            "--assets --asset-types --asset --asset-list --asset-data --max-asset-size --outputs --map-datastore "
+            "--on-asset-conflict --on-exists --on-scope-mismatch"
         ),
         "Jobs": (
             "--mode --compute --environment --edges --no-wait --resubmit --expand-automl-trials "

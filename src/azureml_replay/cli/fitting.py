@@ -16,6 +16,7 @@ Given: TypeAlias = Mapping[str, str]
 
 ONLY_DIRECT = frozenset({"--ids", "--on-conflict", "--prefer", "--keep-run-type", "--write-route", "--attach"}) | {
     *("--assets", "--asset-types", "--asset", "--asset-list", "--asset-data", "--max-asset-size", "--outputs"),
+    "--map-datastore",
     *("--on-asset-conflict", "--workers", "--engine", "--ray-address"),
 }
 TRIALS = frozenset(
@@ -32,7 +33,9 @@ ONLY_JOBS = TRIALS | {
 }
 CHOICE_OF_FILES = frozenset({"--files", "--max-file-size", "--artifact-budget", "--attach"})
 
-OF_ASSETS = frozenset({"--asset-types", "--asset-data", "--max-asset-size", "--outputs", "--on-asset-conflict"})
+OF_ASSETS = frozenset(
+    {"--asset-types", "--asset-data", "--max-asset-size", "--outputs", "--map-datastore", "--on-asset-conflict"}
+)
 
 
 def given_options(*, context: typer.Context) -> Given:

@@ -7,21 +7,25 @@ from dataclasses import dataclass, field
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import owner_of
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike
+from azureml_replay.comparison.files import same_by_md5
+from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
-from azureml_replay.files.bytes import Supply
+from azureml_replay.files.bytes import Supply, md5_of
 from azureml_replay.model import Artifact, Location, StoredFile
 from azureml_replay.planning.names import fit_path
 from azureml_replay.target.assets_there import AssetsThere, is_below, relative
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset
 from azureml_replay.workspace.assets import AssetTarget
+from azureml_replay.workspace.source import Source
 
 FILES_AT_ONCE = 8
 
 NO_FILES = "no file of it is in the source's storage"
 """Said for good: nothing that is tried again brings them back."""
+NO_SOURCE = "its bytes are not in the archive: name its --source"
+OTHER_FILE = "another file lies at {}, which was left alone"
 NO_STORE = "the target has no datastore {}: make it there, or leave the bytes of data out"
 
 
@@ -33,6 +37,9 @@ class AssetFiles:
     ledger: TargetLedger
     supply: Supply
     target: AssetTarget
+    reading: Source
+    """The same."""
+    prefer: Prefer
     there: AssetsThere
     done: dict[Location, str] = field(default_factory=dict)
     """Place in the source -> why its files are not there; empty where they are."""
@@ -98,16 +105,42 @@ class AssetFiles:
         for file in listed:
             path = relative(file.location.path, base)
             at = Location(place.datastore, "/".join(filter(None, (place.path.rstrip("/"), path))))
-            held, before, sent[path] = there.get(at.path), self.ledger.sent_file(owner, path), file
-            if held is None or (not alike(held, file) and before is not None and alike(held, before)):
+            held, sent[path] = there.get(at.path), file
+            same = held is not None and await self._is_same(held, file)
+            if same is None:
+                return NO_SOURCE, 0, 0
+            if held is None:
                 due.append((file, at))
-            elif not alike(held, file):
-                return f"another file lies at {at.datastore}: {at.path}, which was left alone", 0, 0
+            elif not same:
+                before = self.ledger.sent_file(owner, path)
+                if before is None or not self._is_as_sent(held, before):
+                    return OTHER_FILE.format(f"{at.datastore}: {at.path}"), 0, 0
+                due.append((file, at))
         if not all(self.supply.source or self.archive.held(file) for file, _ in due):
-            return "its bytes are not in the archive: name its --source", 0, 0
+            return NO_SOURCE, 0, 0
         await for_each(due, self._copy, FILES_AT_ONCE)
         self.ledger.put_sent_files(owner, sent)
         return "", len(due), sum(file.size_bytes for file, _ in due)
+
+    async def _is_same(self, held: StoredFile, file: StoredFile) -> bool | None:
+        """By size and MD5; where either has none, by its bytes. None where nobody can read these."""
+        same = same_by_md5(held, file)
+        if held.size_bytes != file.size_bytes or same is not None:
+            return held.size_bytes == file.size_bytes and bool(same)
+        artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
+        if not self.supply.tells(artifact):
+            return None
+        return await self.supply.md5(artifact) == (held.md5 or await md5_of(self.reading, held.location))
+
+    def _is_as_sent(self, held: StoredFile, before: StoredFile) -> bool:
+        """Without MD5s equal sizes prove little: what was copied without one has none, what others upload mostly has.
+
+        Where the source is preferred that is not asked.
+        """
+        same = same_by_md5(held, before)
+        if same is None:
+            same = (held.md5 is None and before.md5 is None) or self.prefer is Prefer.SOURCE
+        return held.size_bytes == before.size_bytes and same
 
     async def _copy(self, due: tuple[StoredFile, Location]) -> None:
         file, at = due

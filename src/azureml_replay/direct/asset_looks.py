@@ -9,6 +9,7 @@ from enum import Enum
 
 from azureml_replay.archive.asset_receipts import AssetReceipt
 from azureml_replay.direct.options import AssetConflict
+from azureml_replay.model import Json
 from azureml_replay.planning.assets import PlannedAsset, as_edited, changeable, is_made_from
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.target.assets_there import AssetsThere
@@ -84,7 +85,7 @@ class AssetLooks:
         if found is None:
             self._name(asset.key, there)
             return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
-        if is_made_from(found, asset.key, self.source):
+        if is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content):
             self._name(asset.key, found.key)
             return self._of_ours(asset, wanted, found, receipt)
         if found.content == wanted.content:
@@ -143,3 +144,14 @@ class AssetLooks:
     def _name(self, key: AssetKey, there: AssetKey) -> None:
         if key != there:
             self.names[key] = there
+
+
+def _leads_elsewhere(asset: Asset, found: Asset, wanted: Json) -> bool:
+    """True for one of ours that was made when another datastore stood for the source's: that never changes of it.
+
+    The service may keep a copy of a model in the workspace's own store.
+    """
+    if not asset.stores or found.hidden or asset.there is None or found.place is None:
+        return False
+    copied = asset.key.kind is AssetKind.MODEL and found.at_home
+    return found.content != wanted and not copied and found.place.datastore != asset.there.datastore

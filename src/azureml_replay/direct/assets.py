@@ -101,10 +101,11 @@ class AssetSender:
 
     async def look(self) -> None:
         """Ask for each that is due, before anything is written. Raises UserError where conflicts are to stop it."""
+        await self._refuse_lacking_stores()
         self._note_left()
         due = [one for one in self.planned if one.fate in (AssetFate.CREATE, AssetFate.CONFLICT)]
         if not due:
-            self.ledger.choose_assets(self.choice.to_json())
+            self._choose()
             return
         await hold(self.target)
         self.archive.put_asset_naming(self.ledger.target, self.target.asset_naming)
@@ -117,10 +118,25 @@ class AssetSender:
                 f"--on-asset-conflict skip leaves the target's, next gives those of the source another version, "
                 f"--assets none leaves all of them out"
             )
-        self.ledger.choose_assets(self.choice.to_json())
+        self._choose()
         for looked in self.found.values():  # from now on verify misses what never gets there
             if looked.step in (AssetStep.MAKE, AssetStep.UPDATE):
                 self._note(looked, AssetState.SENDING, looked.found)
+
+    async def _refuse_lacking_stores(self) -> None:
+        """Raise UserError for a datastore that is to stand for another one, and that the target lacks."""
+        for name, there in self.choice.assets.stores.items():
+            if name != there and not await self.target.has_datastore(there):
+                raise UserError(
+                    f"--map-datastore {name}={there}: {self.ledger.target} has no datastore {there}: nothing was "
+                    f"written. Make it there, or name another one"
+                )
+
+    def _choose(self) -> None:
+        """From now on what the choice takes is expected in the target, and in the datastores that it says."""
+        self.ledger.choose_assets(self.choice.to_json())
+        if self.choice.assets.stores:
+            self.ledger.map_stores({**self.ledger.stores(), **self.choice.assets.stores})
 
     def _note_left(self) -> None:
         """Note what flags leave out now of what is there. Of what they leave out whole there is nothing to note."""
@@ -409,5 +425,5 @@ def asset_sender(
     planned = asset_plan(archive, ledger, selection, options) if takes_assets(target) else []
     into = cast("AssetTarget", target)
     there = AssetsThere(into, ledger, ledger.asset_names())
-    files = AssetFiles(archive, ledger, Supply(archive, source), into, there)
+    files = AssetFiles(archive, ledger, Supply(archive, source), into, target, options.prefer, there)
     return AssetSender(archive, ledger, into, files, planned, choice, options.on_asset_conflict, width, progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
@@ -33,11 +33,11 @@ class Due:
 
     def is_whole(self, step: Step) -> bool:
         """True where everything of the run was sent, or refused, as it is planned and in the archive now."""
-        return self._stands(step, self.whole(step)) or self._stands(step, self.left_below(step))
+        return self._stands(step, self.whole, self.left_below)
 
     def is_kept(self, step: Step) -> bool:
         """True where everything was sent but values that the target edited: every call looks at such a run again."""
-        return self._stands(step, self.kept(step))
+        return self._stands(step, self.kept)
 
     def whole(self, step: Step) -> Payload:
         """What the receipt of the whole run says."""
@@ -66,11 +66,10 @@ class Due:
             run = parent
         return replace(whole, digest=of_left_below(whole.digest, above))
 
-    def _stands(self, step: Step, payload: Payload) -> bool:
+    def _stands(self, step: Step, *payloads: Callable[[Step], Payload]) -> bool:
+        """True where the receipt is of one of them. Without a receipt none is made: all that a run is goes into it."""
         receipt = self.ledger.receipt(step.source, RunItem.WHOLE)
-        if receipt is None or not receipt.is_of(payload.digest):
-            return False
-        return receipt.detail in (None, payload.detail)  # none where an older version sent it
+        return receipt is not None and any(_is_whole_of(receipt, payload(step)) for payload in payloads)
 
     def has_unsent(self, step: Step) -> bool:
         """True for a run of which something never arrived, or may not have: it takes a write for sure, or nearly so."""
@@ -149,6 +148,10 @@ def payload_of_made(file: NewFile | HeldFile) -> Payload:
 def has_arrived(receipts: Receipts, path: str, artifact: Artifact) -> bool:
     """True where a file was sent as it is now, and for one without bytes."""
     return artifact.stored is None or _is(receipts.get(FileItem(path)), payload_of(artifact.stored))
+
+
+def _is_whole_of(receipt: Receipt, payload: Payload) -> bool:
+    return receipt.is_of(payload.digest) and receipt.detail in (None, payload.detail)  # none of an older version
 
 
 def _is(receipt: Receipt | None, payload: Payload) -> bool:

@@ -7,8 +7,9 @@ blindly: after an interruption the target is asked, and only what it lacks is se
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from azureml_replay.archive.archive import Archive
@@ -21,12 +22,13 @@ from azureml_replay.counting import counted
 from azureml_replay.direct.due import Due, DueRows
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.missing import MissingPoints
-from azureml_replay.direct.requests import requests
+from azureml_replay.direct.requests import after_others, requests
 from azureml_replay.errors import Rejected, Uncertain
-from azureml_replay.model import Points, Run, RunId, SeriesKey
+from azureml_replay.model import Points, Run, RunId, SeriesKey, Share
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.target.probe import note_unsettled
+from azureml_replay.workers import Room, overlapping
 from azureml_replay.workspace.limits import ROWS_PER_SERIES_AND_REQUEST
 from azureml_replay.workspace.target import Refused, TakesValuesWithRows, Target
 
@@ -51,14 +53,14 @@ class Appending:
 
     target: Target
     ledger: TargetLedger
+    room: Room
+    """Bounds the requests with rows that are in memory at once, of all runs together."""
     settled: bool = False
 
     async def append(self, run: RunId, batch: Sequence[Points], values: Values) -> Mapping[int, Refused]:
         """One request, NOT repeatable; another one where the target has lost that way, which is noted first."""
         if values.run is not None:
-            told = await self._with_values(values.run, batch)
-            values.run = None
-            return told
+            return await self._with_values(values, values.run, batch)
         if self.settled:
             refused = await self.target.append_settled(run, batch)
             if refused is not None:
@@ -67,11 +69,14 @@ class Appending:
             self.settled = False
         return await self.target.append_points(run, batch)
 
-    async def _with_values(self, run: Run, batch: Sequence[Points]) -> Mapping[int, Refused]:
+    async def _with_values(self, values: Values, run: Run, batch: Sequence[Points]) -> Mapping[int, Refused]:
+        """Requests that go meanwhile take none; where this one fails, the next one does."""
+        values.run = None
         try:
             return await cast("TakesValuesWithRows", self.target).append_with_values(run, batch)
-        except Rejected as error:
-            if Refused.of(error).of_item:
+        except BaseException as error:
+            values.run = run
+            if isinstance(error, Rejected) and Refused.of(error).of_item:
                 raise ValuesRefused from error
             raise
 
@@ -88,7 +93,6 @@ class PointSender:
     """Sends the rows of runs."""
 
     archive: Archive
-    ledger: TargetLedger
     target: Target
     progress: Progress
     intents: Intents
@@ -96,6 +100,11 @@ class PointSender:
     """Both shared by all runs."""
     rows_of_series: int = ROWS_PER_SERIES_AND_REQUEST
     """That one request takes."""
+
+    @property
+    def ledger(self) -> TargetLedger:
+        """What has reached the target."""
+        return self.appending.ledger
 
     def has_due(self, step: Step) -> bool:
         """True where anything may be sent."""
@@ -164,15 +173,25 @@ class _Sending:
         empty = [seq for seq, rows in chunks.left.items() if not rows]
         begun.update(empty)
         self.settle(empty)
-        for shares in requests(chunks.lengths(), self.by.rows_of_series):
+
+        async def begin(shares: list[Share]) -> Callable[[], Awaitable[None]]:
             parts = chunks.take(shares)
             seqs = {seq for seq, _ in parts}
             await self._intend(seqs - begun)
-            begun |= seqs
-            await self._append([points for _, points in parts])
-            for seq, points in parts:
-                chunks.left[seq] -= len(points)
-            self.settle([seq for seq in seqs if not chunks.left[seq]])
+            begun.update(seqs)
+            return partial(self._append_parts, chunks, parts)
+
+        lengths = chunks.lengths()
+        batches = after_others(requests(lengths, self.by.rows_of_series), lengths)
+        failed = await overlapping(batches, begin, self.by.appending.room)
+        for error in sorted(failed, key=_is_told_by_asking):
+            raise error
+
+    async def _append_parts(self, chunks: OpenChunks, parts: Sequence[tuple[int, Points]]) -> None:
+        await self._append([points for _, points in parts])
+        for seq, points in parts:
+            chunks.left[seq] -= len(points)
+        self.settle([seq for seq in {seq for seq, _ in parts} if not chunks.left[seq]])
 
     async def complete(self, seq: int, *, singly: bool = False, foreseen: bool = False) -> None:
         """One chunk of which some rows may have arrived: the target is asked, and gets what it lacks.
@@ -243,6 +262,11 @@ class _Sending:
 
 class _SomeRefused(Exception):
     """Raised where a request was refused whole: sent one by one, the series to blame tells itself."""
+
+
+def _is_told_by_asking(error: Exception) -> bool:
+    """True where the run goes on: the target is asked which rows it lacks."""
+    return isinstance(error, Uncertain | _SomeRefused)
 
 
 def _joined(rows: Sequence[Points]) -> Iterator[Points]:

@@ -46,7 +46,7 @@ from azureml_replay.planning.refused import refused_by
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.lease import again_once_held, held_for, hold, leased
-from azureml_replay.workers import for_each
+from azureml_replay.workers import Room, for_each
 from azureml_replay.workspace.mark import is_taken_back
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.source import Source
@@ -198,8 +198,8 @@ class _Replaying:
         """One that sent nothing yet."""
         ledger = archive.ledger(target.ref)
         files = FileSender(archive, ledger, Supply(archive, source), target, progress, options.prefer, options.attach)
-        appending, intents = Appending(target, ledger, settled=profile.settles), Intents(archive, ledger)
-        points = PointSender(archive, ledger, target, progress, intents, appending, profile.rows_of_series)
+        appending = Appending(target, ledger, Room(width), settled=profile.settles)
+        points = PointSender(archive, target, progress, Intents(archive, ledger), appending, profile.rows_of_series)
         return cls(archive, ledger, target, options, profile, progress, width, points, files)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,8 @@ would take four times as many requests; taken from all series at once, every chu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, zip_longest
 
 from azureml_replay.model import Share
@@ -28,6 +29,18 @@ def requests(lengths: Sequence[int], of_series: int = ROWS_PER_SERIES_AND_REQUES
     lanes = _lanes(lengths, count * of_series)
     for handfuls in zip_longest(*(_handfuls(lane, of_series) for lane in lanes), fillvalue=()):
         yield list(_joined(sorted(chain.from_iterable(handfuls))))
+
+
+def after_others(batches: Iterable[list[Share]], lengths: Sequence[int]) -> Iterator[tuple[list[Share], Sequence[int]]]:
+    """Beside each request the places of earlier ones that must be answered before: those of a series that ends here.
+
+    What a service calls the last value of a metric may be what came last.
+    """
+    earlier: defaultdict[int, list[int]] = defaultdict(list)
+    for place, batch in enumerate(batches):
+        yield batch, [one for at, _, stop in batch if stop == lengths[at] for one in earlier[at]]
+        for at, _, _ in batch:
+            earlier[at].append(place)
 
 
 def _lanes(lengths: Sequence[int], rows_of_lane: int) -> list[list[Share]]:

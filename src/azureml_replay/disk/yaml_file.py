@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import yaml  # type: ignore[import-untyped]
 
-from azureml_replay.disk.inputs import text_of
+from azureml_replay.disk.inputs import Tell, text_of
 from azureml_replay.errors import UserError
 
 Spelt: TypeAlias = str | list["Spelt"] | dict[str, "Spelt"]
@@ -20,10 +20,13 @@ MOST_VALUES = 1_000_000
 """References repeat what they name: a file of a few lines may mean more than any memory holds."""
 
 
-def spelt_in(path: Path, what: str) -> Spelt:
-    """What the file says; `what` says what it should be. Raises UserError, one line: file, place, what to do."""
+def spelt_in(path: Path, what: str, *, most_bytes: int = MOST_BYTES, tell: Tell = lambda _: None) -> Spelt:
+    """What the file says; `what` says what it should be. Raises UserError, one line: file, place, what to do.
+
+    `tell` gets a line where a pipe keeps us waiting.
+    """
     try:
-        text = text_of(path, most_bytes=MOST_BYTES, what=what, pipe=True)
+        text = text_of(path, most_bytes=most_bytes, what=what, pipe=True, tell=tell)
     except IsADirectoryError:
         raise UserError(f"{path} is a directory: expected {what}") from None
     except OSError as error:

@@ -16,7 +16,7 @@ from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import AssetChoice, AssetName, AssetScope, wants_bytes
 from azureml_replay.progress import Progress
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import IN_ORDER, Asset, AssetContainer, AssetKey, AssetKind
+from azureml_replay.workspace.asset import IN_ORDER, KEPT_ONLY, Asset, AssetContainer, AssetKey, AssetKind
 from azureml_replay.workspace.assets import AssetSource, has_assets
 from azureml_replay.workspace.source import Source
 
@@ -48,7 +48,9 @@ class AssetBringer:
     """Those that were chosen by name."""
 
     def __post_init__(self) -> None:
-        self.older = self.archive.asset_extraction() is None and self.archive.totals().extracted > 0
+        told = self.archive.asset_extraction()
+        lacks = told is None or self.choice.kinds & KEPT_ONLY - told.kinds
+        self.older = bool(lacks) and self.archive.totals().extracted > 0
 
     def note(self, details: RunDetails) -> None:
         """Keep what a run and its job name. Asks nothing. Repeatable."""
@@ -63,8 +65,9 @@ class AssetBringer:
 
         A name may be of any of the chosen kinds. From here on what runs name is missed where it does not come.
         """
+        kinds = [kind for kind in self._kinds() if kind not in KEPT_ONLY]
         for name in self.choice.names:
-            found = [one for kind in self._kinds() for one in await self._of_name(kind, name)]
+            found = [one for kind in kinds for one in await self._of_name(kind, name)]
             if not found:
                 raise UserError(f"--asset {name}: {self.source.ref} has no such asset: nothing was extracted")
             self._named += found
@@ -87,7 +90,7 @@ class AssetBringer:
         """Bring the chosen assets, each as it is now. Repeatable."""
         if self.choice.none or not has_assets(self.source):
             return
-        self._runs = frozenset(run.id for root in self.archive.units() for run in self.archive.unit(root))
+        self._runs = frozenset(self.archive.extracted_ids())
         if self._named:
             self._keep(self._named)
         if self.choice.scope is AssetScope.ALL:
@@ -114,22 +117,30 @@ class AssetBringer:
                     yield details
 
     async def _bring_kind(self, kind: AssetKind, made_by: frozenset[RunId] | None, width: int) -> None:
-        """All versions of all names; with `made_by` those that these runs made, and those that something names."""
+        """All versions of all names; with `made_by` those that these runs made, and those that something names.
+
+        Where documents that are only kept may not be listed, the rest is brought.
+        """
         named = frozenset(self.archive.named_assets())
 
         async def one(container: AssetContainer) -> None:
             found: list[Asset] = []
             async for page in self._asking().asset_versions(kind, container.name):
                 found += [a for a in page if made_by is None or a.key in named or self._is_of(a, made_by)]
-            if found:
+            if found and kind not in KEPT_ONLY:
                 self.archive.put_asset_container(container)
                 self._containers.add(container.key)
-                self._keep(found)
+            self._keep(found)
 
         async def names() -> list[AssetContainer]:
             return [one async for page in self._asking().asset_containers(kind) for one in page]
 
-        await for_each(await names(), one, min(width, NAMES_AT_ONCE))
+        try:
+            await for_each(await names(), one, min(width, NAMES_AT_ONCE))
+        except Rejected as error:
+            if kind not in KEPT_ONLY:
+                raise
+            self._fail(AssetKey(kind, "", ""), error)
 
     @staticmethod
     def _is_of(asset: Asset, runs: frozenset[RunId]) -> bool:

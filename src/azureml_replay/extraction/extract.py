@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
@@ -21,6 +22,7 @@ from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
 from azureml_replay.extraction.listing import RunLists
 from azureml_replay.extraction.metrics import MetricBringer, Metrics, more_than
+from azureml_replay.extraction.staging import Staging
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import (
     Omission,
@@ -36,6 +38,9 @@ from azureml_replay.selection import Choice, Selection, choose
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
+
+FILES_HELD = 500
+"""Files of a run, beyond which they are written page by page as they come."""
 
 logger = logging.getLogger("azureml_replay")
 
@@ -242,7 +247,7 @@ class _Extraction:
 
     async def bring_owners(self) -> None:
         """Select the runs that own the files of reused steps; note an omission where the source lacks one."""
-        for owner in dict.fromkeys(run.lender for run in self.archive.pending() if run.lender):
+        for owner in dict.fromkeys(self.archive.lenders()):
             if self.archive.wants(owner):
                 continue
             found = await self.source.run(owner)
@@ -301,7 +306,7 @@ class _Extraction:
         """Details and last values in the order of MLflow's pages, one in memory at a time; runs without any at last."""
         left = dict.fromkeys(pending)
         if left:
-            homes = {run.experiment for run in self.archive.pending()}
+            homes = self.archive.pending_experiments()
             searched = [experiment for experiment in self.archive.experiments() if experiment.name in homes]
             async for page in self.source.last_values(searched):
                 here = [run for run in page if run in left]
@@ -341,38 +346,39 @@ class _Extraction:
 
     async def _bring_whole(self, details: RunDetails, last: Sequence[Points]) -> None:
         run = details.run
-        self.archive.begin(run.id)
-        self.archive.put_details(details)
-        self.assets.note(details)
+        staging = Staging.of(self.archive, details)
+        staging.add(lambda: self.assets.note(details))
         points = files = 0
         if run.lender is None:
-            points = await self.metrics.bring(run.id, last)
+            points = await self.metrics.bring(run.id, last, staging)
             if self.options.artifacts:
-                files = await self._bring_files(run)
+                files = await self._bring_files(run, staging)
             else:
-                self._leave_files(run.id)
+                self._leave_files(run.id, staging)
         elif not self.archive.wants(run.lender):
-            reason = "its owner is gone from the source"
-            self.archive.put_omissions([Omission(run.id, SHOWN + run.lender, reason)])
-        self.archive.complete(run.id)
+            staging.omit(Omission(run.id, SHOWN + run.lender, "its owner is gone from the source"))
+        staging.add(lambda: self.archive.complete(run.id))
+        staging.flush()
         self.points += points
         self.files += files
         logger.debug("run %s extracted: %s, %s", run.id, counted(points, "point"), counted(files, "file"))
 
-    async def _bring_files(self, run: Run) -> int:
+    async def _bring_files(self, run: Run, staging: Staging) -> int:
         """Bring the list of a run's files from index and storage, with what only one of them lists; their number."""
         total = 0
         async for artifacts in self.files_of.together(run):
-            self.archive.put_artifacts(run.id, artifacts)
+            staging.add(partial(self.archive.put_artifacts, run.id, artifacts))
             total += len(artifacts)
-        self.archive.keep_disappeared(run.id)
+            if total > FILES_HELD:
+                staging.flush()
+        staging.add(lambda: self.archive.keep_disappeared(run.id))
         self.progress.done("files found", total)
         return total
 
-    def _leave_files(self, run: RunId) -> None:
+    def _leave_files(self, run: RunId, staging: Staging) -> None:
         """Look for no files: what an earlier extraction found stays, and what may have changed since is an omission."""
         if self.archive.generation(run) == 0 or self.archive.lacks(run, FILES_LEFT_OUT):
-            self.archive.put_omissions([Omission(run, "files", FILES_LEFT_OUT)])
+            staging.omit(Omission(run, "files", FILES_LEFT_OUT))
             return
-        self.archive.keep_artifacts(run)
-        self.archive.put_omissions([Omission(run, "changes of files", FILES_AS_BEFORE)])
+        staging.add(lambda: self.archive.keep_artifacts(run))
+        staging.omit(Omission(run, "changes of files", FILES_AS_BEFORE))

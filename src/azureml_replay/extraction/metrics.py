@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT, METRICS_LEFT_OUT
 from azureml_replay.errors import NotFound
+from azureml_replay.extraction.staging import Staging
 from azureml_replay.model import ROWS_PER_CHUNK, Omission, Points, RunId, Series, SeriesKey
 from azureml_replay.progress import Progress
 from azureml_replay.workers import side_by_side
@@ -52,15 +54,15 @@ class MetricBringer:
     room: asyncio.Semaphore
     """Bounds the series that are read at once, of all runs together: each holds a chunk or two."""
 
-    async def bring(self, run: RunId, last: Sequence[Points]) -> int:
+    async def bring(self, run: RunId, last: Sequence[Points], staging: Staging) -> int:
         """Bring metrics; the number of rows. `last` are last values, only used where the archive loses no row by it."""
         if self._has_more(run):
-            return await self._bring_all(run)
+            return await self._bring_all(run, staging)
         if self.level in LEFT_OUT:
-            self.archive.put_omissions([Omission(run, *LEFT_OUT[self.level])])
+            staging.omit(Omission(run, *LEFT_OUT[self.level]))
         if self.level is Metrics.LAST:
-            return self._put_last(run, last)
-        return await self._bring_all(run) if self.level is Metrics.FULL else 0
+            return self._put_last(run, last, staging)
+        return await self._bring_all(run, staging) if self.level is Metrics.FULL else 0
 
     def _has_more(self, run: RunId) -> bool:
         """True where last values alone would take rows out of the archive: the run is then brought whole."""
@@ -70,22 +72,23 @@ class MetricBringer:
             self.archive.lacks(run, LEFT_OUT[level][1]) for level in less if level in LEFT_OUT
         )
 
-    def _put_last(self, run: RunId, last: Iterable[Points]) -> int:
+    def _put_last(self, run: RunId, last: Iterable[Points], staging: Staging) -> int:
         pieces = list(last)
         for start in range(0, len(pieces), ROWS_PER_CHUNK):
-            self.archive.put_chunk(run, pieces[start : start + ROWS_PER_CHUNK])
+            staging.add(partial(self.archive.put_chunk, run, pieces[start : start + ROWS_PER_CHUNK]))
         self.progress.done("points extracted", len(pieces))
         return len(pieces)
 
-    async def _bring_all(self, run: RunId) -> int:
+    async def _bring_all(self, run: RunId, staging: Staging) -> int:
         """Bring every row; their number."""
         listed = await self.source.series(run)
         if self.source.named_by_mlflow:
-            self.archive.put_omissions([Omission(run, *NAMED_BY_MLFLOW)])
-        packing = _Packing(self.archive, run, listed, self.progress)
+            staging.omit(Omission(run, *NAMED_BY_MLFLOW))
+        packing = _Packing(self.archive, staging, run, listed, self.progress)
         await side_by_side(listed, lambda series: self._rest(run, series, packing), packing.take, self.room)
         packing.put()
-        self.archive.put_series(run, [packing.described.get(series.key, series) for series in listed])
+        described = [packing.described.get(series.key, series) for series in listed]
+        staging.add(lambda: self.archive.put_series(run, described))
         return packing.rows
 
     async def _rest(self, run: RunId, series: Series, packing: _Packing) -> AsyncIterator[Points]:
@@ -98,7 +101,7 @@ class MetricBringer:
                     packing.put_alone(points)
         except NotFound:
             name = series.key.name
-            self.archive.put_omissions([Omission(run, f"metric {name}", "listed, but its rows were not found")])
+            packing.staging.omit(Omission(run, f"metric {name}", "listed, but its rows were not found"))
 
 
 @dataclass(slots=True)
@@ -109,6 +112,7 @@ class _Packing:
     """
 
     archive: Archive
+    staging: Staging
     run: RunId
     listed: Sequence[Series]
     progress: Progress
@@ -125,21 +129,23 @@ class _Packing:
             return
         if sum(map(len, self.held)) + len(points) > ROWS_PER_CHUNK:
             self.put()
+            self.staging.flush()
         self.held.append(points)
 
     def put(self) -> None:
         """Write the rows in memory as one chunk."""
         if self.held:
-            self.archive.put_chunk(self.run, self.held)
+            self.staging.add(partial(self.archive.put_chunk, self.run, self.held))
         self.held = []
 
     def put_alone(self, points: Points) -> None:
         """Write rows that fill a chunk. Series get their numbers in the service's order, whichever is read first."""
         if not self.numbered:
-            self.archive.put_series(self.run, self.listed)
+            self.staging.add(lambda: self.archive.put_series(self.run, self.listed))
             self.numbered = True
         self._count(points)
-        self.archive.put_chunk(self.run, [points])
+        self.staging.add(lambda: self.archive.put_chunk(self.run, [points]))
+        self.staging.flush()
 
     def _count(self, points: Points) -> None:
         self.described[points.series.key] = points.series

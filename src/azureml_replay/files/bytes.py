@@ -39,7 +39,8 @@ class Supply:
             raise NotFound(f"file {artifact.path}: its bytes are gone from the source")
         held = self.archive.held(stored)
         if held is not None:
-            return HeldFile(path=path, stored=self.archive.described(stored), pieces=held.pieces)
+            described = self.archive.described(stored)
+            return HeldFile(path=path, stored=described, pieces=held.pieces, apart=True)
         source = self._reached(artifact)
         url = await source.readable_url(artifact.location) if isinstance(source, LendsFiles) else None
         return CopyFile(path=path, source=url, stored=stored, read=partial(read_piece, source, stored))

@@ -69,7 +69,7 @@ def _code_file(archive: Archive, step: Step, path: str) -> HeldFile:
     stored = StoredFile(
         location=Location("", CODE_FILE), size_bytes=held.size_bytes, md5=held.md5, content_type="application/zip"
     )
-    return HeldFile(path=path, stored=stored, pieces=held.pieces)
+    return HeldFile(path=path, stored=stored, pieces=held.pieces, apart=True)
 
 
 def _overflow(archive: Archive, step: Step) -> Json:

@@ -16,7 +16,7 @@ from azureml_replay.planning.assets import (
     OutputBytes,
 )
 from azureml_replay.planning.files import ALL_FILES, FileChoice
-from azureml_replay.workspace.asset import AssetKind
+from azureml_replay.workspace.asset import KEPT_ONLY, AssetKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,5 +62,5 @@ def widened(choice: AssetChoice, earlier: Iterable[AssetChoice]) -> AssetChoice:
     """The choice of a call that says nothing about names; what an earlier one took of all names, it takes too."""
     if choice.scope is not AssetScope.REFERENCED:
         return choice
-    before = [one for one in earlier if one.scope is AssetScope.ALL and one.kinds >= choice.kinds]
+    before = [one for one in earlier if one.scope is AssetScope.ALL and one.kinds >= choice.kinds - KEPT_ONLY]
     return replace(choice, scope=AssetScope.ALL) if before else choice

@@ -20,7 +20,17 @@ from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.lineage import PROPERTY, decoded, encode
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.version import __version__
-from azureml_replay.workspace.asset import ALIAS, IN_ORDER, Asset, AssetKey, AssetKind, digest_of, in_order
+from azureml_replay.workspace.asset import (
+    ALIAS,
+    EVERYWHERE,
+    IN_ORDER,
+    Asset,
+    AssetKey,
+    AssetKind,
+    digest_of,
+    in_order,
+    with_stores,
+)
 from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS, AssetRule
 from azureml_replay.workspace.place import Place
 
@@ -80,6 +90,8 @@ class AssetChoice:
     outputs: OutputBytes = OutputBytes.CARRY
     most_bytes: int | None = None
     """The largest size of an asset's own files that is carried; None: any."""
+    stores: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Datastores of the source -> those of the target that stand for them, beside those that earlier calls named."""
 
     @property
     def none(self) -> bool:
@@ -100,7 +112,8 @@ NOT_LISTED = (
 TOO_LARGE = "left out by --max-asset-size"
 FILE_TOO_LARGE = "left out by --max-file-size: a file of it is larger"
 REFERENCE_ONLY = "left out by --outputs reference: its data leads to where no bytes are brought"
-BYTES_STAY = frozenset({NOT_LISTED, TOO_LARGE, REFERENCE_ONLY})
+MAPPED_OUTPUT = "an output in a datastore that --map-datastore leads elsewhere: its data is a reference alone"
+BYTES_STAY = frozenset({NOT_LISTED, TOO_LARGE, REFERENCE_ONLY, MAPPED_OUTPUT})
 """Why data is there as a reference alone."""
 NO_FILES = "left out (--no-artifacts)"
 UNLINKED = "the target keeps no link from it to run {}: its property azureml_replay names it"
@@ -248,6 +261,17 @@ def why_not(asset: Asset, rule: AssetRule) -> str:
     return REDACTED if asset.redacted else asset.hidden or ""
 
 
+def placed(asset: Asset, stores: Mapping[str, str]) -> Asset:
+    """The asset as it is where other datastores stand for some of the source's."""
+    if not stores:
+        return asset
+    if asset.key.kind is AssetKind.DATASTORE:
+        return replace(asset, managed=EVERYWHERE) if asset.key.name in stores else asset
+    stays = asset.output is None or asset.place is None or asset.place.datastore not in stores
+    content = with_stores(asset.content, stores)
+    return replace(asset, content=content, stores=stores, managed=asset.managed if stays else None)
+
+
 def carrier(asset: Asset) -> RunId | None:
     """The run among whose files the bytes of an asset lie, where a target has no other place for them."""
     return asset.files_of or (asset.run if asset.owns_bytes else None)
@@ -268,7 +292,7 @@ def planned_assets(
     """
     if choice.none:
         return []
-    chosen = [asset for asset in assets if asset.key.kind in choice.kinds and asset.key in wanted]
+    chosen = [one for one in assets if one.key.kind in choice.kinds and one.key in wanted and one.managed != EVERYWHERE]
     reasons = {asset.key: why_not(asset, rule) or left.get(asset.key, "") for asset in chosen}
     made = [asset for asset in in_order(chosen) if not reasons[asset.key]]
     version = numbers(made, rule, there)
@@ -314,6 +338,8 @@ def with_bytes(one: PlannedAsset, choice: AssetChoice, files: FileChoice, larges
 
 def _output(one: PlannedAsset, choice: AssetChoice, files: FileChoice, largest: int) -> PlannedAsset:
     """Files of a run: under the same flags; whole or not at all, since data that lacks a file is other data."""
+    if not one.asset.owns_bytes:
+        return replace(one, reason=MAPPED_OUTPUT, files=0, bytes=0)
     reason = None if files.artifacts else NO_FILES
     if files.most_bytes is not None and largest > files.most_bytes:
         reason = reason or FILE_TOO_LARGE

@@ -14,7 +14,7 @@ from azureml_replay.model import Finding, RunId
 from azureml_replay.report_page.facts import AssetEntry, Pair, ReferenceRow, RunVerdict
 from azureml_replay.verification.asset_standing import AssetsStanding
 from azureml_replay.verification.standing import Item, Standing
-from azureml_replay.workspace.asset import Asset, AssetKey, OutsideKind
+from azureml_replay.workspace.asset import KEPT_ONLY, Asset, AssetKey, AssetKind, OutsideKind
 from azureml_replay.workspace.place import Place
 
 ASSETS_SHOWN = 1_000
@@ -57,6 +57,7 @@ class AssetBook:
         standing = AssetsStanding.of(archive, ledger) if ledger else AssetsStanding()
         receipts = ledger.asset_receipts() if ledger else {}
         items, left = {one.subject: one for one in standing.items}, {one.what: one.reason for one in standing.omissions}
+        stores = ledger.stores() if ledger else {}
         users = archive.asset_users(USERS_SHOWN)
         ends = _PagesOfSides(archive.source, ledger.target if ledger else None, studio)
         entries: dict[AssetKey, AssetEntry] = {}
@@ -65,7 +66,9 @@ class AssetBook:
             topic, receipt = topic_of(asset.key), receipts.get(asset.key)
             item, why = items.get(topic), left.get(topic.name, "")
             found = ledger.findings_of(topic) if ledger and item and item.findings else []
-            known = _Known(asset, receipt, users.get(asset.key, (0, ())), item, found, why)
+            known = _Known(
+                asset, receipt, users.get(asset.key, (0, ())), item, found, why, _standing_in(asset.key, stores)
+            )
             entries[asset.key] = known.entry(ends)
             if asset.run or asset.files_of:
                 made.setdefault(asset.run or asset.files_of or RunId(""), []).append(asset.key)
@@ -129,6 +132,8 @@ class _Known:
     found: Sequence[Finding]
     left: str
     """Why it is not there, or not whole, as planned."""
+    stands_for_it: str | None = None
+    """The datastore of the target that does, where it is one and has another name there."""
 
     def entry(self, ends: _PagesOfSides) -> AssetEntry:
         asset, receipt = self.asset, self.receipt
@@ -147,7 +152,7 @@ class _Known:
         )
 
     def _verdict(self, *, planned: bool) -> RunVerdict:
-        if not planned:
+        if not planned or (self.asset.key.kind in KEPT_ONLY and not self.left):
             return RunVerdict.ARCHIVED
         if self.item is None:  # nobody chose it, or it is an omission
             return RunVerdict.OMISSIONS if self.left else RunVerdict.UNVERIFIED
@@ -172,6 +177,12 @@ class _Known:
             yield f"and {counted(more, 'finding')} more"
         if self.left:
             yield self.left
+        elif self.stands_for_it:
+            yield f"datastore {self.stands_for_it} of the target stands for it"
+
+
+def _standing_in(key: AssetKey, stores: Mapping[str, str]) -> str | None:
+    return stores.get(key.name) if key.kind is AssetKind.DATASTORE else None
 
 
 def _lacking(key: AssetKey, why: str, users: tuple[int, tuple[RunId, ...]]) -> AssetEntry:

@@ -206,8 +206,7 @@ def verdict(sums: Sums, target: Place | None) -> tuple[str, str]:
     compared = sums.verdicts[RunVerdict.EQUAL] + sums.verdicts[RunVerdict.OMISSIONS] - sums.left_out
     compared += sums.assets.equal
     if sums.findings:
-        where = counted(sums.verdicts[RunVerdict.DIFFERS], "run")
-        found = f"{counted(sums.findings, 'finding')} in {where} of {sums.runs:,}"
+        found = f"{counted(sums.findings, 'finding')} {_where_found(sums, f' of {sums.runs:,}')}"
         return "no", f"Not equal: {found}: {sums.found.in_words(None)}.{left}"
     if uncompared:
         return "open", f"Not proven yet.{left}" + (" No finding in the others." if compared else "")
@@ -246,8 +245,16 @@ def _figures(sums: Sums, target: Place | None) -> tuple[tuple[str, float, str], 
             if sums.found.causes[Cause.ACCEPTED]
             else ()
         ),
-        ("findings", sums.findings, f"in {counted(sums.verdicts[RunVerdict.DIFFERS], 'run')}"),
+        ("findings", sums.findings, _where_found(sums)),
     )
+
+
+def _where_found(sums: Sums, of_runs: str = "") -> str:
+    """In how many runs and assets something differs; experiments, and runs that are nobody's, are neither."""
+    runs, assets = sums.verdicts[RunVerdict.DIFFERS], len(list(sums.assets.differing()))
+    told = [f"{counted(runs, 'run')}{of_runs}"] if runs else []
+    told += [counted(assets, "asset")] if assets else []
+    return f"in {listed(told or [counted(0, 'run')])}" if told or not sums.findings else "of no run"
 
 
 def _omitted(sums: Sums) -> str:

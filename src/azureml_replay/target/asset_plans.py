@@ -33,6 +33,7 @@ from azureml_replay.planning.assets import (
     as_planned,
     carrier,
     closure,
+    placed,
     planned_assets,
     says,
     summarized,
@@ -44,7 +45,7 @@ from azureml_replay.planning.plan import planned_units
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.selection import Selection
 from azureml_replay.target.profile import known_profile
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
+from azureml_replay.workspace.asset import EVERYWHERE, UNVERSIONED, Asset, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS, AssetRule, asset_rule_of
 
 FOR_NOW = frozenset({UNLISTED, NOT_READ})
@@ -103,7 +104,7 @@ def asset_plan(
 
     Raises UserError where none has a name that was chosen.
     """
-    planning = AssetPlanning(archive, ledger, selection)
+    planning = AssetPlanning(archive, ledger, selection, options.assets.stores)
     _refuse_unknown(archive, options.assets, planning.held)
     return planning.of(planning.widened(options))
 
@@ -126,10 +127,24 @@ def expected_names(expected: Iterable[ExpectedAsset]) -> list[AssetKey]:
 class AssetPlanning:
     """Plans for one target, by one selection."""
 
-    def __init__(self, archive: Archive, ledger: TargetLedger | None, selection: Selection) -> None:
-        """Reads all assets of the archive."""
+    def __init__(
+        self,
+        archive: Archive,
+        ledger: TargetLedger | None,
+        selection: Selection,
+        stores: Mapping[str, str] = {},  # read
+    ) -> None:
+        """Reads all assets of the archive, as they are with the target's datastores.
+
+        `stores`: what this call says of these, beside what earlier ones said. Raises UserError for a datastore of which
+        the archive knows nothing, and for one of the source's own.
+        """
         self.archive, self.ledger, self.selection = archive, ledger, selection
-        self.held = {asset.key: asset for asset in archive.assets()}
+        self.stores = {**(ledger.stores() if ledger else {}), **stores}
+        held = {asset.key: asset for asset in archive.assets()}
+        for name in stores:
+            _refuse_store(archive, name, held.values())
+        self.held = {key: placed(asset, self.stores) for key, asset in held.items()}
         self.receipts = ledger.asset_receipts() if ledger else {}
         self.rule = _rule(ledger) if ledger else AZURE_ML_ASSETS
 
@@ -326,6 +341,20 @@ def _refuse_unknown(archive: Archive, choice: AssetChoice, held: Mapping[AssetKe
             )
 
 
+def _refuse_store(archive: Archive, name: str, held: Iterable[Asset]) -> None:
+    """Raise UserError for a datastore that nothing lies in, or that every workspace has."""
+    known = {key.name for key in archive.named_assets(all_runs=True) if key.kind is AssetKind.DATASTORE}
+    for asset in held:
+        if asset.key == AssetKey(AssetKind.DATASTORE, name, UNVERSIONED) and asset.managed != EVERYWHERE:
+            return
+        if asset.place and asset.place.datastore == name:
+            if not (asset.at_home or asset.files_of):
+                return
+            raise UserError(f"--map-datastore {name}: every workspace has its own, in which things keep their place")
+    if name not in known:
+        raise UserError(f"--map-datastore {name}: nothing that archive {archive.folder} holds lies in such a datastore")
+
+
 def _named(choice: AssetChoice, held: Mapping[AssetKey, Asset], led: frozenset[AssetKey]) -> frozenset[AssetKey]:
     """What has a chosen name, with what that names in turn; outputs are files of runs, and come with these."""
     named = [key for key in held if key.kind in choice.kinds and any(name.takes(key) for name in choice.names)]
@@ -335,7 +364,7 @@ def _named(choice: AssetChoice, held: Mapping[AssetKey, Asset], led: frozenset[A
 
 def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection, options: Carried) -> AssetPlan | None:
     """The figures of a plan's assets; None where none are chosen. What cannot be had is told whatever is chosen."""
-    planning = AssetPlanning(archive, ledger, selection)
+    planning = AssetPlanning(archive, ledger, selection, options.assets.stores)
     _refuse_unknown(archive, options.assets, planning.held)
     chosen = planning.widened(options)
     planned, lacking = planning.of(chosen), {**archive.lacking_assets(), **dict(planning.unread([chosen]))}

@@ -9,7 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import owner_of
 from azureml_replay.archive.evidence import Aspect, Looked
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike, compare_files
+from azureml_replay.comparison.files import alike, compare_files, same_by_md5
 from azureml_replay.comparison.three_way import GONE_REASON
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
@@ -59,10 +59,12 @@ class AssetFileCheck:
             listed = []
         there = {relative(one.location.path, base): one for one in listed}
         beside = {path: one for path, one in there.items() if path not in wanted}
-        gone = {path for path, one in beside.items() if self._was_sent(asset.key, path, one)}
+        lost = {path: one for path, one in self.ledger.sent_files(owner_of(asset.key)).items() if path not in wanted}
+        gone = {path for path, one in beside.items() if path in lost and _is_as_sent(lost[path], one)}
         others = {path for path, one in beside.items() if path not in gone and self._is_of_another(one, found.place)}
         held = {path: one for path, one in there.items() if path not in gone | others}
-        findings, unverifiable = compare_files(NOBODY, sorted(wanted.items()), held)
+        required = wanted | {path: one for path, one in lost.items() if path not in there}
+        findings, unverifiable = compare_files(NOBODY, sorted(required.items()), held)
         counts = {"files": len(wanted), "unverifiable": unverifiable}
         told = [replace(one, what=f"{asset.key}: {one.what}") for one in findings]
         read = await self._bytes(asset.key, wanted, there) if self.deep else Looked()
@@ -83,10 +85,6 @@ class AssetFileCheck:
             return None
         files = (one.stored for one in self.archive.artifacts(asset.files_of) if one.stored)
         return {relative(one.location.path, base): one for one in files if is_below(one.location, base)}
-
-    def _was_sent(self, key: AssetKey, path: str, there: StoredFile) -> bool:
-        sent = self.ledger.sent_file(owner_of(key), path)
-        return sent is not None and alike(sent, there)
 
     def _is_of_another(self, file: StoredFile, base: Location) -> bool:
         """True for a file of another asset, whose place is the same, or lies below this one's."""
@@ -111,3 +109,9 @@ class AssetFileCheck:
     @staticmethod
     def _to_read(wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Iterator[tuple[str, StoredFile]]:
         return ((path, one) for path, one in sorted(wanted.items()) if path in there and alike(one, there[path]))
+
+
+def _is_as_sent(sent: StoredFile, there: StoredFile) -> bool:
+    """What was copied without an MD5 has none, what somebody puts there since mostly has."""
+    same = same_by_md5(sent, there)
+    return sent.size_bytes == there.size_bytes and (sent.md5 == there.md5 if same is None else same)

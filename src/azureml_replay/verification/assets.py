@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
-from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState, topic_of
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState, owner_of, topic_of
 from azureml_replay.archive.evidence import Aspect, Looked
 from azureml_replay.comparison.asset_names import compare_names
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.files.bytes import Supply
-from azureml_replay.model import Finding, Json, Omission
+from azureml_replay.model import Editable, Finding, Json, Omission
 from azureml_replay.planning.asset_names import digest_of_name
 from azureml_replay.planning.assets import UNLINKED, says
 from azureml_replay.planning.lineage import PROPERTY
@@ -20,6 +21,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import ExpectedAsset, expected_assets, expected_names
 from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.verification.asset_files import NOBODY, AssetFileCheck
+from azureml_replay.verification.edits import Sides, proven
 from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
@@ -29,6 +31,7 @@ from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 AT_ONCE = 8
+_EDITED = (Fate.EDITED.value, Fate.CONFLICT.value)
 OF_SERVICE = tuple(f"property {name}" for name in ("azureml", "mlflow", "_", "flavors", "model_json"))
 """How the names of properties begin that a service adds by itself, whenever it likes."""
 
@@ -40,6 +43,8 @@ class AssetLook:
     one: ExpectedAsset
     outcomes: dict[Aspect, Looked]
     omissions: Sequence[Omission] = ()
+    sides: Sides | None = None
+    """Its values, by what findings call them; None where it was not there."""
 
 
 @dataclass(slots=True)
@@ -71,6 +76,7 @@ class AssetProof:
             fields = looks[key].outcomes[Aspect.FIELDS]
             looks[key].outcomes[Aspect.FIELDS] = replace(fields, findings=[*fields.findings, finding])
         for one in looks.values():
+            self._put_edits(one.one.key, one.outcomes[Aspect.FIELDS].findings, one.sides)
             self.proof.record_asset(topic_of(one.one.key), one.one.content, one.outcomes, one.omissions)
         await self._look_at_names(expected_names(expected))
 
@@ -89,10 +95,20 @@ class AssetProof:
             container = self.proof.archive.asset_container(key.kind, key.name)
             found, receipt = there.get((key.kind, key.name)), receipts.get(key)
             sent, findings = receipt.fields if receipt else {}, list[Finding]()
+            name, wanted = (held.get((found.kind, found.name)) if found else None), container
             if found is not None:
                 wanted, _ = self.expected.container(container, found.name)
-                findings += compare_names(key, wanted, held.get((found.kind, found.name)), sent)
-            self.proof.record_asset(topic_of(key), digest_of_name(container), {Aspect.FIELDS: Looked(findings)}, ())
+                findings += compare_names(key, wanted, name, sent)
+            sides = _sides(key, sent, wanted.fields if wanted else {}, name.fields) if name else None
+            self._put_edits(key, findings, sides)
+            fields = {Aspect.FIELDS: Looked(findings)}
+            self.proof.record_asset(topic_of(key), digest_of_name(container), fields, ())
+
+    def _put_edits(self, key: AssetKey, findings: Iterable[Finding], sides: Sides | None) -> None:
+        """Since when what somebody changed is there: before what was known of it goes."""
+        ledger, edited = self.proof.ledger, {one.what for one in findings if one.kind in _EDITED}
+        known = proven(ledger, owner_of(key), {Aspect.FIELDS: sides}, topic_of(key)) if sides and edited else {}
+        ledger.put_edits(owner_of(key), [one for what, one in known.items() if what in edited])
 
     async def _compare(self, one: ExpectedAsset) -> AssetLook:
         asset, receipt = one.planned.asset, one.receipt
@@ -106,7 +122,8 @@ class AssetProof:
         wanted = self.expected.of(asset)
         findings = [*self._contents(wanted, found, receipt), *self._fields(one, wanted, found)]
         checked = await self.files.check(asset, wanted.place, found)
-        return AssetLook(one, {Aspect.FIELDS: Looked(findings), **checked.outcomes}, checked.omissions)
+        sides = _sides(asset.key, receipt.fields if receipt else {}, wanted.fields, found.fields)
+        return AssetLook(one, {Aspect.FIELDS: Looked(findings), **checked.outcomes}, checked.omissions, sides)
 
     @staticmethod
     def _contents(wanted: Asset, found: Asset, receipt: AssetReceipt | None) -> Iterator[Finding]:
@@ -168,6 +185,12 @@ async def verify_assets(
     files = AssetFileCheck(proof.archive, proof.ledger, target, assets, supply, proof.deep)
     there = AssetsThere(assets, proof.ledger, proof.ledger.asset_names())
     await AssetProof(proof, assets, files, progress, there).look(selection, width)
+
+
+def _sides(key: AssetKey, *sides: Mapping[str, Json]) -> Sides:
+    """By what findings call the values: as they were sent, as the archive has them, as the target has them."""
+    told = ({f"{key}: {name}": value for name, value in side.items()} for side in sides)
+    return Sides(*(cast("Editable", side) for side in told))
 
 
 def _is_added(name: str, mine: Json, sent: Mapping[str, Json] | None) -> bool:

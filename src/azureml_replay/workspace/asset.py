@@ -15,6 +15,10 @@ from azureml_replay.model import Json, Location, RunId
 class AssetKind(Enum):
     """The kinds of assets, in the order in which they are created: a later one may refer to an earlier one."""
 
+    DATASTORE = "datastore"
+    """A name for storage, without what opens it."""
+    DATASET = "dataset"
+    """Data of the old kind: a program over datastores."""
     CODE = "code"
     ENVIRONMENT = "environment"
     COMPONENT = "component"
@@ -23,6 +27,12 @@ class AssetKind(Enum):
 
 
 IN_ORDER = tuple(AssetKind)
+KEPT_ONLY = frozenset({AssetKind.DATASTORE, AssetKind.DATASET})
+"""Kinds of which the archive keeps the documents, and that nobody makes."""
+UNVERSIONED = "-"
+"""The version of what has none."""
+EVERYWHERE = "every workspace has its own under that name"
+"""Why nobody makes such a thing, and why nothing lacks without it."""
 ALIAS = "alias "
 """How the name of a field begins that is an alias."""
 _NO_RUNS: Mapping[RunId, RunId] = {}
@@ -38,7 +48,13 @@ class AssetKey:
     """Empty for what all versions of the name share."""
 
     def __str__(self) -> str:
-        return f"{self.kind.value} {self.name}:{self.version}".removesuffix(":")
+        return f"{self.kind.value} {self.label}"
+
+    @property
+    def label(self) -> str:
+        """Name and version, `churn:3`; of what has no versions the name."""
+        has_none = self.kind in KEPT_ONLY and self.version == UNVERSIONED
+        return self.name if has_none or not self.version else f"{self.name}:{self.version}"
 
     def __lt__(self, other: AssetKey) -> bool:
         return self._order < other._order
@@ -106,6 +122,8 @@ class Asset:
     """Where among that run's files they lie; empty where all of them are meant."""
     place: Location | None = None
     """Where its bytes lie in the workspace's own storage; a folder's path ends with a slash."""
+    stores: Mapping[str, str] = field(default_factory=dict)
+    """Datastores of its workspace -> those of the target that stand for them; of the same name where none does."""
     uses: tuple[AssetUse, ...] = ()
     hidden: str | None = None
     """The reason why a part of what makes it cannot be read; None where all of it was."""
@@ -124,6 +142,17 @@ class Asset:
     def identity(self) -> str:
         """Equal for equal content: 32 digits."""
         return digest_of(self.content)
+
+    @property
+    def there(self) -> Location | None:
+        """Where its bytes lie in the target's own storage, so far as its place decides it."""
+        return self.place and moved_place(self.place, self.stores)
+
+    @property
+    def title(self) -> str | None:
+        """What people call a dataset of the old kind, whose name is an id."""
+        told = self.content.get("name") if isinstance(self.content, Mapping) else None
+        return str(told) if told and self.key.kind is AssetKind.DATASET else None
 
     @property
     def fields(self) -> Mapping[str, Json]:
@@ -174,6 +203,23 @@ def mention(key: AssetKey) -> Json:
 def mention_of_place(place: Location) -> Json:
     """A place in the workspace's own storage, as it stands in an asset's content."""
     return {PLACE: [place.datastore, place.path]}
+
+
+def moved_place(place: Location, stores: Mapping[str, str]) -> Location:
+    """The same path in the datastore that stands for the place's."""
+    return Location(stores.get(place.datastore, place.datastore), place.path)
+
+
+def with_stores(content: Json, stores: Mapping[str, str]) -> Json:
+    """The content as it is where other datastores stand for some."""
+    if isinstance(content, Mapping):
+        told = content.get(PLACE)
+        if len(content) == 1 and isinstance(told, list | tuple) and len(told) == 2:  # as `mention_of_place` writes
+            return mention_of_place(moved_place(Location(str(told[0]), str(told[1])), stores))
+        return {name: with_stores(value, stores) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [with_stores(value, stores) for value in content]
+    return content
 
 
 def mention_in_run(run: RunId, path: str) -> Json:

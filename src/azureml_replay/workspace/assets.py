@@ -65,6 +65,10 @@ class AssetTarget(AssetSource, Protocol):
         """Take one back: archived where a workspace knows that, as it is then; else it is deleted. Repeatable."""
         ...
 
+    async def has_datastore(self, name: str) -> bool:
+        """True where the workspace has a datastore of this name, of any kind."""
+        ...
+
     async def put_asset(self, asset: Asset, names: Mapping[AssetKey, AssetKey], *, check: Check = unchecked) -> Asset:
         """Make an asset of another workspace, or bring its changeable values up to date; as it was answered.
 

@@ -62,6 +62,8 @@ class HeldFile:
     """The size, MD5, content type and metadata that the file will have."""
     pieces: Callable[[int], Iterator[bytes]]
     """Gives all bytes in order, so many at a time. Raises IntegrityError at their end where they are damaged."""
+    apart: bool = False
+    """True where giving them asks no archive: any thread may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

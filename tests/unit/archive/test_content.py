@@ -563,3 +563,52 @@ def test_files_that_no_extraction_looked_at_stay_with_what_was_taken_out_of_them
     archive.complete(R1)
     assert [(one.path, one.stored, one.gone) for one in archive.artifacts(R1)] == [("a.txt", None, FILE_GONE)]
     archive.check()
+
+
+def test_what_is_written_together_is_written_all_or_nothing(archive: Archive) -> None:
+    put(archive, run("a"), run("b"))
+
+    def both() -> None:
+        with archive.together():
+            extract(archive, run("a"), losses(1.0))
+            extract(archive, run("nobody"), losses(2.0))
+
+    with pytest.raises(LookupError):
+        both()
+    assert [archive.generation(one) for one in (RunId("a"), RunId("b"))] == [0, 0]
+
+    with archive.together():
+        extract(archive, run("a"), losses(1.0))
+    extract(archive, run("b"), losses(2.0))
+    assert [archive.generation(one) for one in (RunId("a"), RunId("b"))] == [1, 1]
+
+
+def test_what_has_to_be_on_the_disk_at_once_is_no_part_of_something_longer(archive: Archive) -> None:
+    with pytest.raises(RuntimeError, match="on the disk"), archive.together(), archive._transaction(durable=True):
+        pass
+
+
+def test_owners_of_what_pending_runs_show_are_known_by_the_listing_and_by_an_earlier_one(archive: Archive) -> None:
+    archive.begin_listing()
+    put(archive, run("a", born=1, lender=RunId("x")), run("b", born=2))
+    archive.begin_listing()
+    put(archive, run("c", born=3, lender=RunId("y")), run("d", born=4, lender=RunId("z")))
+    extract(archive, run("d", lender=RunId("z")))
+
+    assert list(archive.lenders()) == ["y", "x"]
+
+
+def test_a_series_keeps_its_number_and_what_is_told_of_it_later(archive: Archive) -> None:
+    put(archive, run("r1"))
+    plain = replace(LOSS, ux_type=None)
+    named = Points.of(replace(LOSS, schema_id="s"), [(0, 1, (0.5,))])
+    other = Points.of(replace(LOSS, ux_type="other"), [(0, 1, (0.5,))])
+    archive.begin(R1)
+    archive.put_details(RunDetails(run=run("r1")))
+    archive.put_series(R1, [ACC, plain])
+    archive.put_chunk(R1, [Points.of(plain, [(0, 1, (0.5,))]), named, Points.of(LOSS, [(0, 1, (0.5,))]), other])
+    archive.put_series(R1, [plain, ACC])
+    archive.complete(R1)
+
+    told = [(one.key.name, one.ux_type, one.schema_id, rows) for one, rows in archive.series(R1)]
+    assert told == [("acc", None, None, 0), ("loss", LOSS.ux_type, "s", 3), ("loss", "other", None, 1)]

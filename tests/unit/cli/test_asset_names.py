@@ -14,7 +14,7 @@ batch_id: 7
 source: {workspace_name: a}
 mltables:
   - name: table
-    versions: [1, "2"]
+    versions: [1, "2", 1.10, 010]
   - name: other
 """
 
@@ -26,7 +26,7 @@ def test_names_of_files(tmp_path: Path) -> None:
     chosen.write_text(SELECTION)
 
     assert [str(one) for one in names_in(lines)] == ["churn", "table:1"]
-    assert [str(one) for one in names_in(chosen)] == ["table:1", "table:2", "other"]
+    assert [str(one) for one in names_in(chosen)] == ["table:1", "table:2", "table:1.10", "table:010", "other"]
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_names_of_files(tmp_path: Path) -> None:
     [
         ("a.yaml", "mltables: [{versions: [1]}]", "expected name and versions"),
         ("a.yaml", "mltables: [{name: a, versions: 1}]", "expected name and versions"),
-        ("a.yaml", "mltables: [", "is no YAML"),
+        ("a.yaml", "mltables: [", "not YAML"),
         ("a.yaml", "- a", "names no asset"),
         ("a.txt", "# nothing", "names no asset"),
         ("a.txt", "a@latest", "expected NAME, for all versions, or NAME:VERSION"),

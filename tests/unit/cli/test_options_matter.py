@@ -136,6 +136,7 @@ def test_no_file_is_chosen_where_none_is_carried(option: str) -> None:
         (["--asset-list", "ids.txt"], ["--assets", "none"]),
         (["--asset-data", "all"], ["--assets", "none"]),
         (["--max-asset-size", "7"], ["--assets", "none"]),
+        (["--map-datastore", "a=b"], ["--assets", "none"]),
         (["--outputs", "reference"], ["--no-artifacts"]),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from azureml_replay.direct.requests import requests
+from azureml_replay.direct.requests import after_others, requests
 from azureml_replay.workspace.limits import ROWS_PER_REQUEST, ROWS_PER_SERIES_AND_REQUEST
 
 LENGTHS = st.one_of(st.integers(0, 3_000), st.sampled_from([1, 249, 250, 251, 500, 1_000]))
@@ -36,3 +36,14 @@ def test_long_series_are_taken_from_four_places_at_a_time() -> None:
 
     assert len(batches) == 1_000
     assert max(len(batch) for batch in batches) == 4
+
+
+@given(st.lists(LENGTHS, max_size=12))
+def test_the_end_of_a_series_waits_for_the_rest_of_it(lengths: list[int]) -> None:
+    """And nothing else waits."""
+    told = list(after_others(requests(lengths), lengths))
+
+    for place, (batch, after) in enumerate(told):
+        ending = {at for at, _, stop in batch if stop == lengths[at]}
+        earlier = {one for one in range(place) if ending & {at for at, _, _ in told[one][0]}}
+        assert set(after) == earlier

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,11 @@ from typing import Any
 import pytest
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.items import ChunkItem, FileItem, SeriesItem
+from azureml_replay.archive.items import ChunkItem, FileItem, RunItem, SeriesItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.azure.place import azure_place
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.direct.due import Due
 from azureml_replay.direct.files import FileSender
 from azureml_replay.direct.intents import Intents
 from azureml_replay.direct.points import Appending, PointSender, SeriesRefused
@@ -34,6 +37,7 @@ from azureml_replay.model import (
 )
 from azureml_replay.planning.plan import Step, plan_unit
 from azureml_replay.progress import SILENT
+from azureml_replay.workers import Room
 from azureml_replay.workspace.mark import SENT_TAG, SentMark
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
 from azureml_replay.workspace.put_files import PutFile
@@ -98,6 +102,35 @@ class Glass:
         return dict.fromkeys(run.id for run in runs)
 
 
+class Slow(Glass):
+    """A target whose requests overtake each other."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.random = random.Random(seed)
+        self.in_flight = self.most = 0
+        self.asked_in_flight = 0
+
+    async def append_points(self, run: RunId, batch: Sequence[Points]) -> Mapping[int, Refused]:
+        self.in_flight += 1
+        self.most = max(self.most, self.in_flight)
+        try:
+            await self._some_time()
+            try:
+                return await super().append_points(run, batch)
+            finally:
+                await self._some_time()
+        finally:
+            self.in_flight -= 1
+
+    async def _some_time(self) -> None:
+        for _ in range(self.random.randrange(9)):
+            await asyncio.sleep(0)
+
+    async def settle(self, _experiment: str, _run: RunId) -> None:
+        self.asked_in_flight += self.in_flight
+
+
 class Bytes:
     """A source that gives every file."""
 
@@ -138,9 +171,10 @@ def of_files(archive: Archive, target: Glass) -> FileSender:
     return FileSender(archive, archive.ledger(TARGET), Supply(archive, Bytes()), target, SILENT)  # type: ignore[arg-type]
 
 
-def of_points(archive: Archive, target: Glass) -> PointSender:
+def of_points(archive: Archive, target: Glass, rows_of_series: int = 250) -> PointSender:
     ledger = archive.ledger(TARGET)
-    return PointSender(archive, ledger, target, SILENT, Intents(archive, ledger), Appending(target, ledger))  # type: ignore[arg-type]
+    appending = Appending(target, ledger, Room(4))  # type: ignore[arg-type]
+    return PointSender(archive, target, SILENT, Intents(archive, ledger), appending, rows_of_series)  # type: ignore[arg-type]
 
 
 def states(archive: Archive) -> dict[object, State]:
@@ -303,3 +337,104 @@ def _with(step: Step, run: Run) -> Step:
     from dataclasses import replace
 
     return replace(step, run=run)
+
+
+LONG = 60
+IN_ORDER = [(step, step, (float(step),)) for step in range(LONG)]
+
+
+def lengthen(archive: Archive) -> None:
+    """Two long series in three chunks, the second of which begins in the first one's last."""
+    archive.begin(RUN)
+    archive.put_details(RunDetails(run=Run(id=RUN, experiment="e", status="Completed")))
+    archive.put_chunk(RUN, [Points.of(LOSS, IN_ORDER[:40])])
+    archive.put_chunk(RUN, [Points.of(LOSS, IN_ORDER[40:]), Points.of(OTHER, IN_ORDER[:5])])
+    archive.put_chunk(RUN, [Points.of(OTHER, IN_ORDER[5:])])
+    archive.complete(RUN)
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_requests_of_a_run_overlap_and_the_last_row_of_each_series_comes_last(
+    archive: Archive, seed: int
+) -> None:
+    lengthen(archive)
+    target = Slow(seed)
+
+    assert await of_points(archive, target, 4).send(step_of(archive), ask=False) == 2 * LONG
+
+    assert target.most == 4
+    assert {key: sorted(rows, key=str) for key, rows in target.rows.items()} == dict.fromkeys(
+        (LOSS.key, OTHER.key), sorted(IN_ORDER, key=str)
+    )
+    assert [rows[-1] for rows in target.rows.values()] == [IN_ORDER[-1]] * 2
+    assert set(states(archive).values()) == {State.SENT}
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_nothing_is_asked_while_something_is_on_its_way(archive: Archive, seed: int) -> None:
+    """Every third answer is lost, after the rows or before them: each row is there once."""
+    lengthen(archive)
+    target, answers = Slow(seed), 0
+
+    def lose(batch: Sequence[Points]) -> None:
+        nonlocal answers
+        answers += 1
+        if answers % 3 == 0:
+            if answers % 2:
+                for points in batch:
+                    del target.rows[points.series.key][-len(points) :]
+            raise Uncertain("lost")
+
+    target.after = lose
+    await of_points(archive, target, 4).send(step_of(archive), ask=False)
+
+    assert target.most > 1
+    assert target.asked_in_flight == 0
+    assert {key: sorted(rows, key=str) for key, rows in target.rows.items()} == dict.fromkeys(
+        (LOSS.key, OTHER.key), sorted(IN_ORDER, key=str)
+    )
+    assert set(states(archive).values()) == {State.SENT}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_power_cut_leaves_intents_of_all_that_was_on_its_way(archive: Archive, seed: int) -> None:
+    """And the next call sends what lacks, once."""
+    lengthen(archive)
+    target, answers = Slow(seed), 0
+
+    def die(_: Sequence[Points]) -> None:
+        nonlocal answers
+        answers += 1
+        if answers == 7 + seed:
+            raise PowerCut
+
+    target.after = die
+    with pytest.raises(PowerCut):
+        await of_points(archive, target, 4).send(step_of(archive), ask=False)
+    assert target.in_flight == 0
+    begun = {item for item, state in states(archive).items() if state is State.SENDING}
+    assert begun
+
+    target.after = lambda _: None
+    await of_points(archive, target, 4).send(step_of(archive), ask=True)
+    assert {key: sorted(rows, key=str) for key, rows in target.rows.items()} == dict.fromkeys(
+        (LOSS.key, OTHER.key), sorted(IN_ORDER, key=str)
+    )
+
+
+def test_whether_a_run_that_was_never_sent_is_whole_takes_one_question(archive: Archive) -> None:
+    """Not its content and its parents: nothing stands there that they could be held against."""
+    ledger = archive.ledger(TARGET)
+    step, due, asked = step_of(archive), Due(archive, ledger), list[str]()
+    ledger.mark(RUN, [RunItem.CREATE], State.SENT)
+    assert not due.is_whole(step)
+
+    archive._db.set_trace_callback(asked.append)
+    assert not due.is_whole(step)
+    archive._db.set_trace_callback(None)
+    assert len(asked) == 1
+
+    ledger.mark_whole({RUN: due.whole(step)})
+    assert due.is_whole(step)
+    ledger.mark_whole({RUN: due.left_below(step)})
+    assert due.is_whole(step)

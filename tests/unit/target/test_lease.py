@@ -41,6 +41,7 @@ READS = {
     "job",
     "blob_url",
     "staged",
+    "has_datastore",
     "asset_there",
     "asset_naming",
 }

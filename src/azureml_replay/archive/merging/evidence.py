@@ -109,6 +109,8 @@ class EvidenceFold(AssetLedgers):
         sent = self.fold_asset_receipts(self.here, self.there)
         if chosen := self.theirs.asset_choices():
             self.ours.put_asset_choices(chosen)
+        if stores := self.theirs.stores():
+            self.ours.put_stores({**stores, **self.ours.stores()})
         sql = "select whose from theirs.evidence where target = ? and way = 'asset' and whose <> '' order by whose"
         for (name,) in self._all(sql, (self.there,)):
             self._fold(Topic(Way.ASSET, name), sent.get(name, EVERYONE))

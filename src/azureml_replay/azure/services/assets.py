@@ -8,8 +8,10 @@ from urllib.parse import quote, urlsplit
 
 from azureml_replay.azure.place import names_of, resource_id
 from azureml_replay.azure.services.arm import Arm, DataPlane
+from azureml_replay.azure.services.kept import KeptDocuments
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
+from azureml_replay.azure.wire.decode_kept import dataset_uses
 from azureml_replay.azure.wire.naming import SEGMENTS, Scope, definition_uses, name_in_runs, output_of, uses
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
@@ -17,7 +19,7 @@ from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
 from azureml_replay.sending.sender import Service
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse
+from azureml_replay.workspace.asset import KEPT_ONLY, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
 from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.place import Place
@@ -45,6 +47,8 @@ class Assets:
             subscription=subscription, group=group, workspace=workspace, guid=places.guid, region=places.region
         )
         self._knows_accounts = False
+        datasets = f"{places.api}/dataset/v1.0{quote(resource_id(ref))}/datasets"
+        self._kept = KeptDocuments(arm, self._sender, Service("dataset", arm.scope), datasets)
 
     @property
     def scope(self) -> Scope:
@@ -58,15 +62,24 @@ class Assets:
         for side, named in (("inputs", details.run.inputs), ("outputs", details.run.outputs)):
             for name, one in named.items():
                 found += uses({"uri": one.asset_id}, self._scope, f"{side}.{name}")
+        found += dataset_uses(details.run)
         return found
 
     async def containers(self, kind: AssetKind) -> AsyncIterator[Sequence[AssetContainer]]:
         """All names of a kind, by pages."""
+        if kind in KEPT_ONLY:
+            async for kept in self._kept.containers(kind):
+                yield kept
+            return
         async for page in self._arm.listed(f"/{SEGMENTS[kind]}", _LISTED.get(kind, _ALL)):
             yield [decode_assets.container(item, kind) for item in page.items]
 
     async def versions(self, kind: AssetKind, name: str) -> AsyncIterator[Sequence[Asset]]:
         """All versions of a name, by pages."""
+        if kind in KEPT_ONLY:
+            async for kept in self._kept.versions(kind, name):
+                yield kept
+            return
         path = f"/{SEGMENTS[kind]}/{quote(name, safe='')}/versions"
         async for page in self._arm.listed(path, _LISTED.get(kind, _ALL)):
             yield [await self._read(item, AssetKey(kind, name, str(item.get("name")))) for item in page.items]
@@ -101,6 +114,8 @@ class Assets:
 
     async def find(self, key: AssetKey) -> Asset | None:
         """One version; None where there is none."""
+        if key.kind in KEPT_ONLY:
+            return await self._kept.find(key)
         try:
             document = await self._arm.below(encode_assets.version_path(key, SEGMENTS[key.kind]))
         except NotFound:

@@ -42,7 +42,7 @@ STORE = "workspaceblobstore"
 """A datastore that every workspace has."""
 OWN = frozenset({AssetKind.CODE, AssetKind.ENVIRONMENT, AssetKind.MODEL})
 """Kinds whose bytes belong to them."""
-OUTPUT_ELSEWHERE = "an output in a datastore that is not the workspace's own: its bytes stay there"
+OUTPUT_ELSEWHERE = "an output in a datastore that is not the workspace's own: its bytes stay there (--map-datastore)"
 BUILD = "build"
 CONTEXT = "contextUri"
 _IS_FOLDER = frozenset({"uri_folder", "mltable"})

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, STORE, URI_OF
 from azureml_replay.azure.wire.fidelity_assets import sent_of
-from azureml_replay.azure.wire.naming import Scope, long_uri, moved, named_key, replaced, scope_of
+from azureml_replay.azure.wire.naming import PLACING, Scope, long_uri, moved, named_key, replaced, scope_of, with_place
 from azureml_replay.azure.wire.places import place_of
 from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import (
@@ -32,7 +32,7 @@ def place_there(asset: Asset) -> Location | None:
     Code may lie in a folder of the workspace's blob store, where clients of 2022 put it (cmd-builder-create-cancel).
     """
     if asset.key.kind is not AssetKind.CODE:
-        return asset.place
+        return asset.there
     told = asset.properties.get("hash_sha256") or digest_of([asset.key.name, asset.key.version])
     return Location(STORE, f"{UPLOADED}/{told}/")
 
@@ -60,7 +60,7 @@ def version_body(asset: Asset, scope: Scope, names: Mapping[AssetKey, AssetKey],
     """The body that makes a version in the workspace of `scope`; `web` is the blob URL of its bytes there."""
     document = mapping(asset.document) if is_of_arm(asset) else _as_document(asset)
     said = {key: value for key, value in mapping(document["properties"]).items() if key in sent_of(asset.key.kind)}
-    body = _renamed(said, scope_of(str(document.get("id"))), scope, names)
+    body = _renamed(said, scope_of(str(document.get("id"))), scope, names, asset.stores)
     body |= {"description": asset.description, "tags": dict(asset.tags), "properties": dict(asset.properties)}
     body |= {"isArchived": asset.archived, "isAnonymous": asset.anonymous}
     body |= _placed(asset, body, scope, web)
@@ -79,15 +79,20 @@ def _as_document(asset: Asset) -> Mapping[str, Any]:
 
 
 def _renamed(
-    said: Mapping[str, Any], own: Scope | None, scope: Scope, names: Mapping[AssetKey, AssetKey]
+    said: Mapping[str, Any],
+    own: Scope | None,
+    scope: Scope,
+    names: Mapping[AssetKey, AssetKey],
+    stores: Mapping[str, str],
 ) -> dict[str, Any]:
-    """References to assets of the workspace that the document is of, as they are in the other one."""
+    """References to assets and places of the workspace that the document is of, as they are in the other one."""
     if own is None:
         return dict(said)
 
     def change(key: str, text: str, holder: Mapping[str, Any]) -> Json:
-        named = named_key(key, text, holder, own)
-        return moved(text, names.get(named, named), scope) if named else text
+        if named := named_key(key, text, holder, own):
+            return moved(text, names.get(named, named), scope)
+        return with_place(text, own, scope, stores) if key in PLACING else text
 
     found = replaced(said, change)
     return dict(found) if isinstance(found, Mapping) else {}

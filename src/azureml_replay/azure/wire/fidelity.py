@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from azureml_replay.azure.wire.fates import Fidelity, Key
-from azureml_replay.azure.wire.fidelity_assets import ASSETS
+from azureml_replay.azure.wire.fidelity_assets import ASSETS, KEPT
 
 _CREATE_RUN = (
     Key("runId", Fidelity.CARRIED, "the same; with `--ids new` or `--on-conflict rename` another, kept in the archive"),
@@ -320,13 +320,16 @@ share. Names and versions are the same, but for those of anonymous components an
 and by whom an asset was made stands in its property `azureml_replay`; a secret in its document is taken out, and an
 asset that cannot be made without it is an omission.
 """
+_OF_KEPT = """Datastores and datasets of the old kind (v1) are documents of the archive, and never made.
+"""
 
 
 def page() -> str:
     """The table as Markdown."""
     runs = (line for name in TABLE for line in _section(name))
     assets = (line for name in ASSETS for line in _rows(name, ASSETS[name]))
-    return "\n".join([_HEAD, *_fates(), _MORE, *runs, _OF_ASSETS, *assets])
+    kept = (line for name in KEPT for line in _rows(name, KEPT[name]))
+    return "\n".join([_HEAD, *_fates(), _MORE, *runs, _OF_ASSETS, *assets, _OF_KEPT, *kept])
 
 
 def _fates() -> Iterator[str]:

@@ -72,6 +72,31 @@ ASSETS: Mapping[str, tuple[Key, ...]] = {
     ),
 }
 """By the types of the interface file."""
+_STORE = (
+    *("description", "tags", "properties", "isDefault", "datastoreType", "subscriptionId", "resourceGroup"),
+    *("accountName", "containerName", "fileShareName", "storeName", "filesystem", "artifact", "oneLakeWorkspaceName"),
+    *("endpoint", "protocol", "serviceDataAccessAuthIdentity"),
+)
+_DATASET = (
+    *("datasetId", "datasetState", "latest", "nextVersionId", "createdTime", "modifiedTime", "etag", "name"),
+    *("description", "tags", "isVisible", "defaultCompute", "datasetType"),
+)
+_DEFINITION = (
+    *("datasetId", "versionId", "datasetDefinitionState", "dataflow", "dataflowType", "dataPath"),
+    *("partitionFormatInPath", "profileActionResult", "notes", "etag", "createdTime", "modifiedTime"),
+    *("dataExpiryTime", "createdBy", "modifiedBy", "fileType", "properties", "savedDatasetId", "telemetryInfo"),
+    *("useDescriptionTagsFromDefinition", "description", "tags"),
+)
+KEPT: Mapping[str, tuple[Key, ...]] = {
+    "Datastore": (
+        *(Key(key, Fidelity.LISTED, "a document of the archive: no datastore is made") for key in _STORE),
+        Key("credentials", Fidelity.REDACTED, "of them `credentialsType` alone is kept"),
+    ),
+    "Dataset": tuple(Key(key, Fidelity.LISTED, "a document of the archive: no dataset is made") for key in _DATASET),
+    "DatasetDefinition": tuple(Key(key, Fidelity.LISTED, "as of the dataset") for key in _DEFINITION),
+}
+"""What is kept as a document alone. `Datastore`: the keys of all its types."""
+_KEPT_TYPES = {AssetKind.DATASTORE: ("Datastore",), AssetKind.DATASET: ("Dataset", "DatasetDefinition")}
 _TYPES = {
     AssetKind.CODE: "CodeVersion",
     AssetKind.ENVIRONMENT: "EnvironmentVersion",
@@ -85,6 +110,8 @@ _TYPES = {
 @cache
 def known_of(kind: AssetKind | None) -> frozenset[str]:
     """The keys of a version's properties; for None those of a container's."""
+    if kind in _KEPT_TYPES:
+        return frozenset(row.key for name in _KEPT_TYPES[kind] for row in KEPT[name])
     return frozenset(row.key for row in ASSETS[_TYPES[kind]])
 
 

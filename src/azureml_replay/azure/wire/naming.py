@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from azureml_replay.azure.wire.references import Spelling, Spelt, parse, render
 from azureml_replay.model import Json, Location
-from azureml_replay.workspace.asset import AssetKey, AssetKind, AssetUse, OutsideKind
+from azureml_replay.workspace.asset import UNVERSIONED, AssetKey, AssetKind, AssetUse, OutsideKind
 
 SEGMENTS = {
     AssetKind.CODE: "codes",
@@ -33,6 +33,16 @@ NAMING = {
     "uri": AssetKind.DATA,
 }
 """Keys whose values name assets, with the kind that a short name there means: `azureml:x` alone is a compute, too."""
+SYSTEM_STORES = frozenset(
+    {
+        "workspaceblobstore",
+        "workspaceartifactstore",
+        "workspacefilestore",
+        "workspaceworkingdirectory",
+        "steprunlogblobstore",
+    }
+)
+"""Datastores that every workspace has."""
 PLACING = frozenset({"uri", "modelUri", "dataUri", "codeUri", "contextUri"})
 """Keys whose values say where bytes lie."""
 _INPUT = re.compile(r"azureml_.+_input_data_.+")
@@ -106,14 +116,24 @@ def _of_web(text: str, scope: Scope) -> Location | None:
 
 
 def uses(document: Json, scope: Scope, where: str = "") -> Iterator[AssetUse]:
-    """The assets that a document names, under keys that name assets only."""
+    """The assets that a document names, under keys that name assets only, and the datastores that people made."""
     for path, key, text, holder in _texts(document, where):
-        found = parse(text)
-        if key not in NAMING or found is None:
+        if key in PLACING and (store := store_of(text, scope)):
+            yield AssetUse(path, text, key=store)
+        found = parse(text) if key in NAMING else None
+        if found is None:
             continue
         kind = NAMING[key] if key != "uri" or not _is_model(holder) else AssetKind.MODEL
         if use := _use(path, text, found, kind, scope):
             yield use
+
+
+def store_of(text: str, scope: Scope) -> AssetKey | None:
+    """The datastore of this workspace that a URI leads into; None where every workspace has one of its name."""
+    place = place_of_uri(text, scope)
+    if place is None or place.datastore in SYSTEM_STORES or "/" in place.datastore:
+        return None
+    return AssetKey(AssetKind.DATASTORE, place.datastore, UNVERSIONED)
 
 
 def definition_uses(definition: Json, scope: Scope) -> Iterator[AssetUse]:
@@ -218,6 +238,15 @@ def moved(text: str, there: AssetKey, scope: Scope) -> str:
             version=there.version,
         )
     )
+
+
+def with_place(text: str, own: Scope, scope: Scope, stores: Mapping[str, str]) -> str:
+    """A URI of a place in a workspace's own storage as it leads to the same path in another's; any other stays."""
+    found, place = parse(text), place_of_uri(text, own)
+    if found is None or place is None or found.form is Spelling.WEB:
+        return text
+    fields = {"subscription": scope.subscription, "group": scope.group, "workspace": scope.workspace}
+    return render(found.having(datastore=stores.get(place.datastore, place.datastore), guid=scope.guid, **fields))
 
 
 def name_in_runs(scope: Scope) -> str:

@@ -66,10 +66,12 @@ class LaidFile:
 
     @property
     def told(self) -> list[Json]:
-        """What of it is part of a plan: what `MENDABLE` files say is not."""
+        """What of it is part of a plan: what `MENDABLE` files say is not. Without an MD5 the ETag tells of a change."""
         if self.to in MENDABLE:
             return [self.to]
-        return [self.to, self.size_bytes, self.md5.hex() if self.md5 else None]
+        stored = self.artifact.stored if self.artifact else None
+        unsummed = f"etag {stored.etag}" if stored and stored.etag else None
+        return [self.to, self.size_bytes, self.md5.hex() if self.md5 else unsummed]
 
     @property
     def digest(self) -> bytes:

@@ -19,7 +19,7 @@ from azureml_replay.azure.place import azure_place
 from azureml_replay.azure.wire import decode, decode_metrics, encode
 from azureml_replay.azure.wire.fates import Fidelity
 from azureml_replay.azure.wire.fidelity import TABLE, keys, page
-from azureml_replay.azure.wire.fidelity_assets import ASSETS
+from azureml_replay.azure.wire.fidelity_assets import ASSETS, KEPT
 from azureml_replay.comparison.runs import CARRIED
 from azureml_replay.instants import Instant
 from azureml_replay.model import AssetReference, Points, Run, RunId, Series, SeriesKey
@@ -33,6 +33,11 @@ from unit.families import Family
 ROOT = Path(__file__).parents[4]
 SWAGGER = ROOT.parent / "shared" / "service" / "swagger"
 HISTORY, ARM = "run-history.json", "mfe-2024-04-01.json"
+DATASETS = "dataset-dataplane.json"
+STORES = (
+    *("AzureBlobDatastore", "AzureFileDatastore", "AzureDataLakeGen1Datastore", "AzureDataLakeGen2Datastore"),
+    "OneLakeDatastore",
+)
 ARM_TYPES = ("JobBaseResource", "JobBase", "CommandJob", "PipelineJob", "SweepJob", "AutoMLJob", "SparkJob")
 COMMON = {
     "JobBaseResource": {"id", "name", "type", "systemData"},
@@ -95,6 +100,22 @@ def test_every_key_of_an_asset_has_a_row(wire_type: str) -> None:
     rows = [row.key for row in ASSETS[wire_type]]
     assert told(wire_type) <= set(rows)
     assert set(rows) - told(wire_type) - OF_RECORDINGS <= {"isAnonymous", "provisioningState", "dataType"}
+    assert len(rows) == len(set(rows)), "a key stands twice"
+
+
+@pytest.mark.parametrize(
+    ("wire_type", "file", "types"),
+    [
+        ("Datastore", ARM, ("Datastore", "AzureDatastore", *STORES)),
+        ("Dataset", DATASETS, ("Dataset",)),
+        ("DatasetDefinition", DATASETS, ("DatasetDefinition",)),
+    ],
+)
+def test_every_key_of_what_is_only_kept_has_a_row(wire_type: str, file: str, types: tuple[str, ...]) -> None:
+    """Datastores of all their types, and datasets of the old kind."""
+    bases = {"description", "tags", "properties"} if wire_type == "Datastore" else set()
+    rows = [row.key for row in KEPT[wire_type]]
+    assert set(rows) == bases.union(*(swagger(file)[name].get("properties", ()) for name in types))
     assert len(rows) == len(set(rows)), "a key stands twice"
 
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from azureml_replay.azure.wire.naming import Scope, moved, place_of_uri, uses
+from azureml_replay.azure.wire.naming import Scope, moved, place_of_uri, uses, with_place
 from azureml_replay.azure.wire.references import Spelling, parse, render
 from azureml_replay.model import Location
-from azureml_replay.workspace.asset import AssetKey, AssetKind, OutsideKind
+from azureml_replay.workspace.asset import UNVERSIONED, AssetKey, AssetKind, OutsideKind
 
 HERE = Scope(
     subscription="s1",
@@ -95,6 +95,7 @@ def test_the_key_tells_what_a_short_name_means() -> None:
             "o": {"uri": f"{ARM.replace('w1', 'other')}/data/x/versions/1"},
             "r": {"uri": "azureml://registries/r/data/x/versions/1"},
             "p": {"uri": "azureml://datastores/d/paths/x"},
+            "s": {"uri": "azureml://datastores/workspaceblobstore/paths/x"},
         },
     }
     found = {use.where: use.key or use.outside for use in uses(document, HERE)}
@@ -109,6 +110,7 @@ def test_the_key_tells_what_a_short_name_means() -> None:
         "inputs.m.uri": AssetKey(AssetKind.MODEL, "m", "4"),
         "inputs.o.uri": OutsideKind.WORKSPACE,
         "inputs.r.uri": OutsideKind.REGISTRY,
+        "inputs.p.uri": AssetKey(AssetKind.DATASTORE, "d", UNVERSIONED),
     }
 
 
@@ -128,3 +130,23 @@ def test_the_key_tells_what_a_short_name_means() -> None:
 def test_only_the_workspaces_own_places_are_places(text: str, place: Location | None) -> None:
     """Another workspace's, a public URL, and a signed one lead elsewhere."""
     assert place_of_uri(text, HERE) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ("azureml://datastores/d/paths/p", "azureml://datastores/e/paths/p"),
+        ("azureml://datastores/f/paths/d", "azureml://datastores/f/paths/d"),
+        (
+            "azureml://subscriptions/s1/resourcegroups/g1/workspaces/W1/datastores/d/paths/p",
+            "azureml://subscriptions/s2/resourcegroups/g2/workspaces/w2/datastores/e/paths/p",
+        ),
+        ("azureml://workspaces/guid-1/datastores/d/paths/p", "azureml://workspaces/guid-2/datastores/e/paths/p"),
+        ("azureml://workspaces/third/datastores/d/paths/p", "azureml://workspaces/third/datastores/d/paths/p"),
+        ("https://acc.blob.core.windows.net/own/p", "https://acc.blob.core.windows.net/own/p"),
+        ("cat azureml://datastores/d/paths/p", "cat azureml://datastores/d/paths/p"),
+    ],
+)
+def test_a_place_moves_with_its_datastore(text: str, there: str) -> None:
+    """A place of the workspace's own, as the other one has it; whatever else stays."""
+    assert with_place(text, HERE, THERE, {"d": "e"}) == there

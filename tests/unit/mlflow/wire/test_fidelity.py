@@ -32,6 +32,8 @@ OF_ASSETS = {
     "output",
     "hidden",
     "managed",
+    "stores",
+    "at_home",
     "redacted",
 } | OF_THE_ARCHIVE
 """Of the archive itself, of other kinds than models, or part of another row."""
