@@ -149,7 +149,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
 def test_from_a_server_to_a_server(mlflow_server: MlflowServer, other: MlflowServer, tmp_path: Path) -> None:
     """The same numbers, the deleted one left out; sources in the migrated runs. Again: nothing is written.
 
-    A tag that somebody adds there is theirs: verify finds it, and undo leaves its version; the rest is gone with undo.
+    A tag that somebody adds there is theirs: verify finds it, and undo leaves its version, with its files in the run
+    that it hides; the rest is gone with undo.
     """
     prefix, name, _ = filled(mlflow_server, tmp_path)
     chosen, folder = Selection(experiments=(f"{prefix}*",)), tmp_path / "history"
@@ -172,7 +173,9 @@ def test_from_a_server_to_a_server(mlflow_server: MlflowServer, other: MlflowSer
 
     assert (found.verdict.findings, found.replayed.assets) == (1, AssetsSent())
     assert gone.assets == 3
-    assert [one.version for one in client_of(other).search_model_versions(f"name='{name}'")] == ["4"]
+    (left,) = client_of(other).search_model_versions(f"name='{name}'")
+    assert left.version == "4"
+    assert files(client_of(other), left) == before["4"][4]
 
 
 def changed_there(source: MlflowServer, target: MlflowServer, name: str, go: Callable[[], Any]) -> None:
@@ -225,7 +228,8 @@ def test_from_azure_ml_to_a_server_and_back(
 ) -> None:
     """A stage, an archived version, a version that is no number, a model from disk: planned, named, never silent.
 
-    Onto the server; and from there into another workspace, with names that Azure ML takes.
+    Onto the server; and from there into another workspace, with names that Azure ML takes. Undo deletes all of it
+    there, what is archived at the source, too.
     """
     uri = of_run(plane, "trained")
     plane.put("trained", status="Completed")
@@ -256,6 +260,9 @@ def test_from_azure_ml_to_a_server_and_back(
     }
     assert told_of.omitted == (("model disk:1", NO_RUN),)
     and_back(other, sandbox, prefix_of(target), tmp_path)
+    gone = asyncio.run(undone(target, folder))
+    assert (gone.assets, gone.assets_deleted, gone.failed) == (5, True, ())
+    assert not {one.name for one in client_of(other).search_registered_models()} & {"own", "texts"}
 
 
 def planned(folder: Path, target: Path) -> AssetPlan:

@@ -29,7 +29,7 @@ _BECAME = {
     AssetState.ADOPTED: "there before, and equal",
     AssetState.LEFT: "another one is there",
     AssetState.REFUSED: "not made",
-    AssetState.UNDONE: "archived again by undo",
+    AssetState.UNDONE: "taken back by undo",
 }
 _ELSEWHERE = {
     OutsideKind.REGISTRY: "of a registry: the reference stays",

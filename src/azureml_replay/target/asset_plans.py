@@ -16,6 +16,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
 from azureml_replay.planning.asset_choices import NOTHING_CHOSEN, CarriedAssets, widened
+from azureml_replay.planning.asset_fit import fit_container
 from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import (
     BYTES_STAY,
@@ -205,6 +206,14 @@ class AssetPlanning:
                 found.append(self._as_known(whole, chosen))
         return found
 
+    def lost_of_names(self, planned: Iterable[PlannedAsset]) -> Iterator[tuple[str, str]]:
+        """What the target will not have of what the versions of a name share: the name, and what with its reason."""
+        made = (one.asset for one in planned if one.fate is not AssetFate.OMITTED)
+        for key in () if self.rule.properties else names_of(made):
+            container = self.archive.asset_container(key.kind, key.name)
+            _, losses = fit_container(container, key.name, self.rule) if container else (None, ())
+            yield from ((str(key), loss) for loss in losses)
+
     def _wanted(self, choice: AssetChoice) -> frozenset[AssetKey]:
         if choice.scope is AssetScope.ALL:
             return frozenset(self.held)
@@ -363,6 +372,6 @@ def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection,
     if options.assets.none and not planned and not lacking:
         return None
     told = summarized(planned, archive.outside_uses())
-    extracted = archive.asset_extraction() is not None
+    lost, extracted = (*told.lost, *planning.lost_of_names(planned)), archive.asset_extraction() is not None
     omitted = (*told.omitted, *((str(key), reason) for key, reason in lacking.items()))
-    return replace(told, omitted=omitted, extracted=extracted)
+    return replace(told, omitted=omitted, lost=lost, extracted=extracted)

@@ -52,6 +52,8 @@ class AssetsStanding:
                 told[str(one.key)] = one.receipt.detail
         told |= {str(key): why for key, why in archive.lacking_assets().items()}
         shared = [(key, archive.asset_container(key.kind, key.name)) for key in expected_names(expected)]
+        losses = {key: receipt.detail for key, receipt in ledger.name_receipts().items() if receipt.detail}
+        told |= {str(key): losses[key] for key, _ in shared if key in losses}
         names = [judge.asset(topic_of(key), digest_of_name(one), files=False) for key, one in shared]
         return cls(items, names, [Omission(NOBODY, key, why) for key, why in told.items()])
 

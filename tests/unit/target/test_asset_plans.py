@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
+from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
+from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.instants import Instant
+from azureml_replay.model import RunId
 from azureml_replay.planning.asset_choices import CarriedAssets
+from azureml_replay.planning.asset_fit import NO_PROPERTIES, NUMBERED, STAGE
+from azureml_replay.planning.asset_names import digest_of_name
 from azureml_replay.planning.assets import (
+    NO_FILES,
+    NO_FILES_THERE,
+    RUN_LEFT,
     UNKNOWN_THERE,
+    UNLINKED,
     AssetChoice,
     AssetData,
     AssetName,
     AssetScope,
     OutputBytes,
+    digest_of_asset,
+    joined,
 )
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import figures
+from azureml_replay.target.probe import Probe, keep_probe
 from azureml_replay.verification.verdict import verdict
-from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind
 from azureml_replay.workspace.place import Place
 
 MANY = 2_000
+SERVER = Place("mlflow", "http://127.0.0.1:5000", "127.0.0.1:5000")
 ALL = ReplayOptions(assets=AssetChoice(scope=AssetScope.ALL))
 
 
@@ -48,7 +65,7 @@ def test_many_versions_take_few_questions(tmp_path: Path) -> None:
 
 def test_kinds_that_a_target_does_not_know_are_omissions(tmp_path: Path) -> None:
     """Whatever a replay chose: in plan and verdict, by the kind of the target's workspace."""
-    source, server = azure_place("sub", "group", "source"), Place("mlflow", "http://127.0.0.1:5000", "127.0.0.1:5000")
+    source, server = azure_place("sub", "group", "source"), SERVER
     keys = [AssetKey(AssetKind.ENVIRONMENT, "e", "1"), AssetKey(AssetKind.DATA, "azureml_r_output_data_o", "1")]
     with Archive.create(tmp_path / "archive", source) as archive:
         archive.put_assets(
@@ -62,6 +79,73 @@ def test_kinds_that_a_target_does_not_know_are_omissions(tmp_path: Path) -> None
     assert planned
     assert planned.omitted == tuple((str(key), UNKNOWN_THERE) for key in keys)
     assert (found.reasons, found.assets, found.proves) == ({UNKNOWN_THERE: 2}, 0, False)
+
+
+def test_what_a_server_has_not_of_a_model_is_told_once(tmp_path: Path) -> None:
+    """Its own number and an unknown stage as losses, the link to another run beside them; of its name, too."""
+    model = trained("0.1", stage="Development")
+    container = AssetContainer(kind=AssetKind.MODEL, name="m", properties={"a": "b"})
+    reasons = [NUMBERED.format(1), STAGE.format("Development"), UNLINKED.format("trained")]
+    of_name = f"property a: {NO_PROPERTIES}"
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
+        archive.put_assets([model])
+        archive.put_asset_container(container)
+        ledger = with_run(archive.ledger(SERVER))
+        before = figures(archive, ledger, Selection(), ALL)
+        name = AssetKey(AssetKind.MODEL, "m", "")
+        for key, planned, detail in (
+            (model.key, digest_of_asset(model), joined(reasons)),
+            (name, digest_of_name(container), of_name),
+        ):
+            there = AssetKey(AssetKind.MODEL, "m", "1" if key.version else "")
+            ledger.put_asset_receipt(
+                AssetReceipt(key=key, state=AssetState.SENT, there=there, planned=planned, detail=detail)
+            )
+        after, found = figures(archive, ledger, Selection(), ALL), verdict(archive, ledger)
+
+    assert before
+    assert after
+    lost = (("model m:0.1", reasons[0]), ("model m:0.1", reasons[1]), ("model m", of_name))
+    assert (before.omitted, before.lost) == ((), lost)
+    assert (after.omitted, after.lost) == ((("model m:0.1", reasons[2]),), lost)
+    assert set(found.reasons) == {joined(reasons), of_name}
+
+
+def test_models_stay_where_a_server_gets_no_files_of_their_runs(tmp_path: Path) -> None:
+    """Whether it serves none, flags leave them out, or the run does not come: in the plan, and in the verdict."""
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
+        archive.put_assets([trained("1")])
+        told = [reasons_of(archive, archive.ledger(SERVER), ALL)]
+        ledger = with_run(archive.ledger(SERVER))
+        told.append(reasons_of(archive, ledger, replace(ALL, files=FileChoice(artifacts=False))))
+        probe = Probe(run=RunId("r"), lost=(), experiments=(), added=(), server="3.0", traits=frozenset())
+        keep_probe(ledger, probe)
+        told.append(reasons_of(archive, ledger, ALL))
+        ledger.choose_assets(CarriedAssets(assets=ALL.assets).to_json())
+        found = verdict(archive, ledger)
+
+    assert told == [RUN_LEFT.format("trained"), NO_FILES, NO_FILES_THERE]
+    assert (found.reasons, found.assets) == ({NO_FILES_THERE: 1}, 0)
+
+
+def trained(version: str, **values: Any) -> Asset:
+    """A model whose bytes are files of a run."""
+    key, run = AssetKey(AssetKind.MODEL, "m", version), RunId("trained")
+    return Asset(key=key, content={}, run=run, files_of=run, run_path="model", owns_bytes=True, **values)
+
+
+def with_run(ledger: TargetLedger) -> TargetLedger:
+    """The run that it is about was sent."""
+    ledger.mark(RunId("trained"), [RunItem.CREATE], State.SENT)
+    return ledger
+
+
+def reasons_of(archive: Archive, ledger: TargetLedger, options: ReplayOptions) -> str:
+    """Why its one asset is left out."""
+    planned = figures(archive, ledger, Selection(), options)
+    assert planned
+    ((_, reason),) = planned.omitted
+    return reason
 
 
 def test_choices_come_back_as_they_were_noted(tmp_path: Path) -> None:

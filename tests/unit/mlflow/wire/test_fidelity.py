@@ -26,6 +26,7 @@ OF_ASSETS = {
     "key",
     "run_path",
     "place",
+    "at_home",
     "uses",
     "anonymous",
     "output",
