@@ -33,7 +33,6 @@ OF_ASSETS = {
     "hidden",
     "managed",
     "stores",
-    "at_home",
     "redacted",
 } | OF_THE_ARCHIVE
 """Of the archive itself, of other kinds than models, or part of another row."""
