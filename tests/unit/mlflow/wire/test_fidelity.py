@@ -26,7 +26,6 @@ OF_ASSETS = {
     "key",
     "run_path",
     "place",
-    "at_home",
     "uses",
     "anonymous",
     "output",
