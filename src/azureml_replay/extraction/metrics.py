@@ -15,7 +15,7 @@ from azureml_replay.extraction.staging import Staging
 from azureml_replay.model import ROWS_PER_CHUNK, Omission, Points, RunId, Series, SeriesKey
 from azureml_replay.progress import Progress
 from azureml_replay.workers import side_by_side
-from azureml_replay.workspace.source import Source
+from azureml_replay.workspace.source import KnowsGaps, Source
 
 
 class Metrics(Enum):
@@ -82,6 +82,8 @@ class MetricBringer:
     async def _bring_all(self, run: RunId, staging: Staging) -> int:
         """Bring every row; their number."""
         listed = await self.source.series(run)
+        for gap in self.source.gaps(run) if isinstance(self.source, KnowsGaps) else ():
+            staging.omit(gap)
         if self.source.named_by_mlflow:
             staging.omit(Omission(run, *NAMED_BY_MLFLOW))
         packing = _Packing(self.archive, staging, run, listed, self.progress)

@@ -11,6 +11,7 @@ from azureml_replay.model import (
     Experiment,
     Job,
     Location,
+    Omission,
     Points,
     Run,
     RunDetails,
@@ -146,6 +147,15 @@ class Source(Protocol):
 
 
 # What not every kind of workspace can, asked for by `isinstance`.
+
+
+@runtime_checkable
+class KnowsGaps(Protocol):
+    """A source that has less of a run than was there."""
+
+    def gaps(self, run: RunId) -> Sequence[Omission]:
+        """What it lacks of a run's metrics, files and values."""
+        ...
 
 
 @runtime_checkable

@@ -53,12 +53,11 @@ class JobsFile:
         index: JobsIndex,
         ref: Place,
         workspace: Source | None,
-        omit: Callable[[Sequence[Omission]], None],
     ) -> None:
-        """`omit` gets what an entry lacks when its metrics are asked for: its extraction has begun by then."""
+        """With a workspace its files are read there."""
         self.ref = ref
         self.studio = workspace.studio if workspace else None
-        self._index, self._workspace, self._omit = index, workspace, omit
+        self._index, self._workspace = index, workspace
         self._record = lru_cache(maxsize=ENTRIES_HELD)(self._read)
 
     def _read(self, name: RunId) -> Record:
@@ -106,10 +105,12 @@ class JobsFile:
         return False
 
     async def series(self, run: RunId) -> Sequence[Series]:
-        """The series of the run's entry; notes what the entry lacks."""
-        record = self._record(run)
-        self._omit(list(parse.gaps(record, files_from_source=self._workspace is not None)))
-        return [series for series, _ in parse.series_of(record)]
+        """The series of the run's entry."""
+        return [series for series, _ in parse.series_of(self._record(run))]
+
+    def gaps(self, run: RunId) -> Sequence[Omission]:
+        """What the run's entry lacks."""
+        return list(parse.gaps(self._record(run), files_from_source=self._workspace is not None))
 
     async def points(self, run: RunId, series: Series) -> AsyncIterator[Points]:
         """The rows of one name."""
@@ -236,7 +237,7 @@ async def _imported(
     progress: Progress,
 ) -> Extracted:
     archive.mark_imported(replace(mark, digest=UNFINISHED))
-    source = JobsFile(index, archive.source, workspace, archive.put_omissions)
+    source = JobsFile(index, archive.source, workspace)
     done = await extract(
         source,
         archive,
