@@ -125,6 +125,8 @@ def content_of(size: int) -> bytes:
     return hashlib.shake_256(b"large").digest(size)
 
 
+BLOBS = r"\.blob\."
+"""Requests for bytes."""
 SIZE = 6 * 1024 * 1024 + 5
 
 
@@ -145,10 +147,10 @@ async def test_a_large_download_goes_on_in_the_middle(
     monkeypatch.setattr(storage, "RANGE_BYTES", 1024 * 1024)
     monkeypatch.setattr(download, "FILES_AT_ONCE", 1)
     folder = tmp_path / "archive"
-    whole = DiesAt(0, delivered=False)
+    whole = DiesAt(0, delivered=False, where=BLOBS)
     await kept(heavy, tmp_path / "whole", whole)
     with pytest.raises(PowerCut):
-        await kept(heavy, folder, DiesAt(whole.count - 4, delivered=True))  # the last asks for models
+        await kept(heavy, folder, DiesAt(whole.count - 3, delivered=True, where=BLOBS))
 
     done = await kept(heavy, folder)
 

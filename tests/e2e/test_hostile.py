@@ -113,7 +113,7 @@ def test_every_omission_of_a_hostile_workspace_is_expected(
             reason = one.reason.rpartition("; ")[2] if "404" in one.reason else one.reason
             omitted[one.run] |= meant(one)
             told[one.run.removeprefix("hostile-0-"), one.what.split()[0], reason] += 1
-        lacking = archive.lacking_assets()
+        lacking = archive.missed_assets()
     assert set(lacking.values()) == {"the workspace has none of that name and version"}
     assert len(lacking) == 4, "what its jobs name, and it does not have"
     assert done.verdict.omissions == told.total() + len(code) + len(waited) + len(lacking)

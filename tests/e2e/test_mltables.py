@@ -258,7 +258,7 @@ async def imported(source: WorkspaceFile, target: WorkspaceFile, folder: Path, c
         return await import_tables(tables, ends[0], configured(source).ref, ends[1], options=TableOptions())
 
 
-@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [pytest.param(each, marks=pytest.mark.slow) for each in (6, 1)])
 def test_killed_at_any_write_nothing_is_lost(
     filled: WorkspaceFile,
     calm: Sandbox,

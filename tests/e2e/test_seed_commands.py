@@ -233,6 +233,7 @@ def test_the_examples_are_configs_once_filled_in(sampled, azure_env, tmp_path: P
     """As shipped they are refused by the placeholder's name; with the three names they work."""
     shipped = Path(__file__).parents[2] / "config"
     assert sorted(path.name for path in shipped.glob("*.example")) == [
+        "mltables.yaml.example",
         "source_config.json.example",
         "target_config.json.example",
     ]

@@ -32,6 +32,14 @@ REQUESTS = (
 )
 ANSWERS = (
     Known(r".*/currentAttemptId: unknown", "recorded: pipe-details-completed"),
+    Known(
+        r"POST /data/v1\.0/\S+/createUnregisteredOutput  .*/dataVersion/(isRegistered|runId): unknown",
+        "recorded of getByAssetId, which tells of the same version",
+    ),
+    Known(
+        r"POST /data/v1\.0/\S+/createUnregisteredOutput  .*/dataVersion/mutableProps/stage: unknown",
+        "recorded of getByAssetId, which tells of the same version",
+    ),
     Known(r".*/scheduleId: unknown", "recorded: pipe-child-run-download"),
     Known(r".*/compute/(armId|instanceType|properties): unknown", "recorded: pipe-child-run-download"),
     Known(r".*/systemSettings: unknown", "recorded: pipe-child-run-download"),

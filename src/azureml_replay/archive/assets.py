@@ -22,9 +22,10 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.documents import Documents
 from azureml_replay.archive.records import loads, optional, pack, stored_of, stored_row, unpack
 from azureml_replay.model import Location, RunId, StoredFile
-from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, AssetUse, digest_of
+from azureml_replay.workspace.asset import KEPT_ONLY, Asset, AssetContainer, AssetKey, AssetKind, AssetUse, digest_of
 from azureml_replay.workspace.place import Place
 
+GONE = "the workspace has none of that name and version"
 _COLUMNS = "kind, name, version, redacted, unknown, record"
 _FILE = "datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type"
 _WANTED = """
@@ -251,6 +252,11 @@ class AssetContents(Documents):
     def lacking_assets(self) -> dict[AssetKey, str]:
         """Named assets that could not be had, with the reason; those that are kept from an earlier call are none."""
         return self._lacking("not exists")
+
+    def missed_assets(self) -> dict[AssetKey, str]:
+        """The same without what nobody makes and the workspace itself has not: a document of nothing is no loss."""
+        lacking = self.lacking_assets().items()
+        return {key: why for key, why in lacking if key.kind not in KEPT_ONLY or why != GONE}
 
     def unlisted_assets(self) -> dict[AssetKey, str]:
         """Assets that are here, and whose files could not be listed when they were to be, with the reason."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.assets import AssetExtraction
+from azureml_replay.archive.assets import GONE, AssetExtraction
 from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.model import RunDetails, RunId
 from azureml_replay.planning.asset_names import names_of
@@ -21,7 +21,6 @@ from azureml_replay.workspace.assets import AssetSource, has_assets
 from azureml_replay.workspace.source import Source
 
 NAMES_AT_ONCE = 8
-GONE = "the workspace has none of that name and version"
 NOT_LISTED_YET = "its files were not listed: the extraction was interrupted"
 _NEVER_CHANGES = frozenset({AssetKind.CODE})
 """Kinds that are read once."""

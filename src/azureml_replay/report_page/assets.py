@@ -72,7 +72,7 @@ class AssetBook:
             entries[asset.key] = known.entry(ends)
             if asset.run or asset.files_of:
                 made.setdefault(asset.run or asset.files_of or RunId(""), []).append(asset.key)
-        for key, why in archive.lacking_assets().items():
+        for key, why in archive.missed_assets().items():
             entries.setdefault(key, _lacking(key, why, users.get(key, (0, ()))))
         worst_first = sorted(entries.values(), key=lambda one: one.verdict)
         makers = {run: tuple(keys) for run, keys in made.items()}

@@ -368,7 +368,7 @@ def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection,
     planning = AssetPlanning(archive, ledger, selection, options.assets.stores)
     _refuse_unknown(archive, options.assets, planning.held)
     chosen = planning.widened(options)
-    planned, lacking = planning.of(chosen), {**archive.lacking_assets(), **dict(planning.unread([chosen]))}
+    planned, lacking = planning.of(chosen), {**archive.missed_assets(), **dict(planning.unread([chosen]))}
     if options.assets.none and not planned and not lacking:
         return None
     told = summarized(planned, archive.outside_uses())

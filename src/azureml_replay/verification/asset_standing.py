@@ -50,7 +50,7 @@ class AssetsStanding:
             items.append(_item(judge, one))
             if one.receipt is not None and one.receipt.detail:
                 told[str(one.key)] = one.receipt.detail
-        told |= {str(key): why for key, why in archive.lacking_assets().items()}
+        told |= {str(key): why for key, why in archive.missed_assets().items()}
         shared = [(key, archive.asset_container(key.kind, key.name)) for key in expected_names(expected)]
         losses = {key: receipt.detail for key, receipt in ledger.name_receipts().items() if receipt.detail}
         told |= {str(key): losses[key] for key, _ in shared if key in losses}

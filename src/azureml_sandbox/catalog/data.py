@@ -148,7 +148,6 @@ def _version(call: Call, address: Address, stored: Document) -> Document:
         },
         "referencedDataUris": properties.get("referencedUris"),
         "properties": properties.get("properties") or {},
-        "initialAssetId": asset_id,
         "isRegistered": address.run_id is None,
         "runId": address.run_id,
     }

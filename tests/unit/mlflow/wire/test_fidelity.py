@@ -31,7 +31,9 @@ OF_ASSETS = {
     "output",
     "hidden",
     "managed",
+    "at_home",
     "stores",
+    "rewrites",
     "redacted",
 } | OF_THE_ARCHIVE
 """Of the archive itself, of other kinds than models, or part of another row."""
