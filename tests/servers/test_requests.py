@@ -31,20 +31,23 @@ FEW, MORE = 12, 24
 """Of three experiments, in families of four."""
 
 
-def test_a_run_takes_three_requests_and_is_listed_once(mlflow_server: MlflowServer, tmp_path: Path) -> None:
-    """Made, its values with its rows, ended. A search lists it with all of that: nobody asks for its details again."""
+def test_a_run_takes_three_requests_and_is_listed_once(mlflow_source: MlflowServer, tmp_path: Path) -> None:
+    """Made, its values with its rows, ended. A search lists it with all of that: nobody asks for its details again.
+
+    On a server that no other process writes to meanwhile: what lies there costs requests, too.
+    """
     sent: dict[int, int] = {}
     read: list[int] = []
     for at, count in enumerate((FEW, FEW, MORE)):  # the first replay of all makes what holds leases
         here = tmp_path / f"{at}"
         here.mkdir()
-        target, folder = named(mlflow_server, here), here / "history"
+        target, folder = named(mlflow_source, here), here / "history"
         fill(folder, count, series=3, points=5, files=0)
 
         sent[count] = asyncio.run(requests_of(folder, target))
-        read.append(asyncio.run(searches_of(mlflow_server.url, prefix_of(target), here / "back")))
+        read.append(asyncio.run(searches_of(mlflow_source.url, prefix_of(target), here / "back")))
 
-        runs = look(mlflow_server.url, prefix_of(target), files=False).runs.values()
+        runs = look(mlflow_source.url, prefix_of(target), files=False).runs.values()
         assert [(run.tags["property.azureml.runsource"], sum(map(len, run.points.values()))) for run in runs] == [
             ("bench", 15)
         ] * count
