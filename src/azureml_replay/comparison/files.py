@@ -50,5 +50,14 @@ def alike(wanted: StoredFile, there: StoredFile) -> bool:
     return wanted.size_bytes == there.size_bytes and len(md5s) < 2
 
 
+def as_sent(sent: StoredFile, there: StoredFile) -> bool:
+    """True where what is there may be what was sent: by size and MD5.
+
+    Equal sizes alone prove little: what was copied without an MD5 has none, what others upload mostly has.
+    """
+    same = same_by_md5(sent, there)
+    return sent.size_bytes == there.size_bytes and (sent.md5 == there.md5 if same is None else same)
+
+
 def _file_text(file: StoredFile) -> str:
     return f"{file.size_bytes} bytes, MD5 {file.md5.hex() if file.md5 else 'unknown'}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import owner_of
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import same_by_md5
+from azureml_replay.comparison.files import as_sent, same_by_md5
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
@@ -150,20 +150,15 @@ class AssetFiles:
         same = same_by_md5(held, file)
         if held.size_bytes != file.size_bytes or same is not None:
             return held.size_bytes == file.size_bytes and bool(same)
-        artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
+        artifact = _artifact(file)
         if not self.supply.tells(artifact):
             return None
         return await self.supply.md5(artifact) == (held.md5 or await md5_of(self.reading, held.location))
 
     def _is_as_sent(self, held: StoredFile, before: StoredFile) -> bool:
-        """Without MD5s equal sizes prove little: what was copied without one has none, what others upload mostly has.
-
-        Where the source is preferred that is not asked.
-        """
-        same = same_by_md5(held, before)
-        if same is None:
-            same = (held.md5 is None and before.md5 is None) or self.prefer is Prefer.SOURCE
-        return held.size_bytes == before.size_bytes and same
+        """Where MD5s cannot tell, and the source is preferred, sizes do."""
+        untold = same_by_md5(held, before) is None and held.size_bytes == before.size_bytes
+        return as_sent(before, held) or (untold and self.prefer is Prefer.SOURCE)
 
     async def _copy(self, due: tuple[StoredFile, Location, bytes | None]) -> None:
         file, at, made = due
@@ -171,8 +166,7 @@ class AssetFiles:
         await self.target.put_asset_file(at, put or await self._supplied(file, at))
 
     async def _supplied(self, file: StoredFile, at: Location) -> CopyFile | HeldFile:
-        artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
-        return await self.supply.file(artifact, at.path)
+        return await self.supply.file(_artifact(file), at.path)
 
     async def _rewritten(self, asset: Asset, base: Location, listed: list[StoredFile]) -> dict[str, bytes] | None:
         """The MLTable that is made, and the original that lies beside it; nothing where it stays as it is.
@@ -194,6 +188,10 @@ class AssetFiles:
         if left:
             self.left[asset.key] = left
         return {TABLE_FILE: text.encode(), TABLE_ORIGINAL: original} if text.encode() != original else {}
+
+
+def _artifact(file: StoredFile) -> Artifact:
+    return Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
 
 
 def _inside(place: Location, path: str) -> Location:

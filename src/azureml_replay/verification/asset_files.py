@@ -9,7 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import owner_of
 from azureml_replay.archive.evidence import Aspect, Looked
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike, compare_files, same_by_md5
+from azureml_replay.comparison.files import alike, as_sent, compare_files
 from azureml_replay.comparison.three_way import GONE_REASON
 from azureml_replay.errors import NotFound
 from azureml_replay.files.bytes import Supply
@@ -60,7 +60,7 @@ class AssetFileCheck:
         there = {relative(one.location.path, base): one for one in listed}
         beside = {path: one for path, one in there.items() if path not in wanted}
         lost = {path: one for path, one in self.ledger.sent_files(owner_of(asset.key)).items() if path not in wanted}
-        gone = {path for path, one in beside.items() if path in lost and _is_as_sent(lost[path], one)}
+        gone = {path for path, one in beside.items() if path in lost and as_sent(lost[path], one)}
         others = {path for path, one in beside.items() if path not in gone and self._is_of_another(one, found.place)}
         held = {path: one for path, one in there.items() if path not in gone | others}
         required = wanted | {path: one for path, one in lost.items() if path not in there}
@@ -117,9 +117,3 @@ class AssetFileCheck:
     @staticmethod
     def _to_read(wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Iterator[tuple[str, StoredFile]]:
         return ((path, one) for path, one in sorted(wanted.items()) if path in there and alike(one, there[path]))
-
-
-def _is_as_sent(sent: StoredFile, there: StoredFile) -> bool:
-    """What was copied without an MD5 has none, what somebody puts there since mostly has."""
-    same = same_by_md5(sent, there)
-    return sent.size_bytes == there.size_bytes and (sent.md5 == there.md5 if same is None else same)
