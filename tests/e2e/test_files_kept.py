@@ -9,6 +9,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.reading import FILE_GONE, FILES_AS_BEFORE, FILES_LEFT_OUT
+from azureml_replay.cli import run
 from azureml_replay.cli.next_step import Typed, mend_of
 from azureml_replay.cli.undo import lines
 from azureml_replay.comparison.three_way import GONE_REASON, LOST, Prefer
@@ -163,6 +164,17 @@ def test_a_log_that_somebody_wrote_in_the_target_is_his_though_it_is_as_long(ben
     undone = bench.undo()
     assert undone.left == (("child", f"file {LOG} was changed in the target since"),)
     assert holds(bench, LOG, "child", b"LOG")
+
+
+@pytest.mark.parametrize("more", [(), ("--workers", "2")], ids=["alone", "workers"])
+def test_a_source_that_is_named_tells_of_a_log_that_was_written_since(bench: Bench, more: tuple[str, ...]) -> None:
+    """The same bytes again have another ETag: they are read, though nobody asked for all bytes."""
+    bench.migrate()
+    bench.change(log_bytes(b"log"))
+
+    ends = ("--source", bench.source.path, "--target", bench.target.path)
+    assert run([*map(str, ("verify", bench.folder, *ends, *more))]) == Exit.OK
+    assert bench.status().proves
 
 
 def test_what_the_archive_keeps_is_sent_though_the_source_lost_it(bench: Bench) -> None:

@@ -9,12 +9,14 @@ import re
 import signal
 import time
 from collections import Counter
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, redirect_stdout, suppress
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from azureml_replay.cli import run
 from azureml_replay.cli.app import app
 from azureml_replay.errors import UserError
 from azureml_sandbox.fill.sample import sample
@@ -40,9 +42,10 @@ PACED = str(Path(__file__).with_name("paced_workers.py"))
 
 def command(*words: str | Path, code: int = 0) -> str:
     """As it is typed."""
-    ended = CliRunner().invoke(app, [*map(str, words)])
-    assert ended.exit_code == code, ended.output
-    return ended.stdout
+    with redirect_stdout(StringIO()) as said:
+        ended = run([*map(str, words)])
+    assert ended == code, said.getvalue()
+    return said.getvalue()
 
 
 def carried(source: WorkspaceFile, target: WorkspaceFile, folder: Path, *more: str) -> dict[str, object]:

@@ -135,7 +135,7 @@ class Crew:
         self, due: DueUnits, options: ReplayOptions, profile: TargetProfile, briefing: Briefing, hold: Hold
     ) -> PartSent:
         """Send units; `hold` keeps others from writing."""
-        work = ToSend(options=options, profile=profile, briefing=briefing, needs_source=options.files.artifacts)
+        work = ToSend(options=options, profile=profile, briefing=briefing)
         found = cast("Sequence[PartSent]", await self._run(work, due.weights, due.links, hold=hold))
         whole = found[0]
         for one in found[1:]:
@@ -147,9 +147,7 @@ class Crew:
         known = self.archive.unit_weights(pending=False)
         weights = {unit: known.get(unit, 1.0) for unit in units}
         links = [pair for pair in self.archive.unit_links() if not weights.keys().isdisjoint(pair)]
-        work = ToLookAt(
-            look=proof.look, deep=proof.deep, files=proof.files, needs_source=proof.deep, shelved=files.whole
-        )
+        work = ToLookAt(look=proof.look, deep=proof.deep, files=proof.files, shelved=files.whole)
         return cast("Sequence[SeenRuns]", await self._run(work, weights, links, files=files))
 
     async def _run(

@@ -58,7 +58,6 @@ class ToSend:
     options: ReplayOptions
     profile: TargetProfile
     briefing: Briefing
-    needs_source: bool
     brings: Brought = Brought.SENT
 
 
@@ -69,7 +68,6 @@ class ToLookAt:
     look: int
     deep: bool
     files: FileChoice
-    needs_source: bool
     shelved: bool
     brings: Brought = Brought.SEEN
 

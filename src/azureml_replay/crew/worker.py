@@ -133,7 +133,8 @@ class _Worker:
                 progress=relay,
             )
         target = cast("Target", Guard(await self._open("target", setup.target), term))
-        source = await self._source() if work.needs_source and setup.source is not None else None
+        without = isinstance(work, ToSend) and not work.options.files.artifacts
+        source = None if without or setup.source is None else await self._source()  # as one process has it
         if isinstance(work, ToSend):
             return await send_part(
                 archive,
