@@ -314,6 +314,11 @@ class Artifact:
     unknown: tuple[str, ...] = ()
     """Wire keys of the index that decoding did not know: kept in `more` where they have a value."""
 
+    @classmethod
+    def alone(cls, stored: StoredFile) -> Artifact:
+        """A file that is no run's, under its path in the storage."""
+        return cls(path=stored.location.path, location=stored.location, indexed=False, stored=stored)
+
 
 @dataclass(frozen=True, slots=True)
 class FileTotals:

@@ -150,7 +150,7 @@ class AssetFiles:
         same = same_by_md5(held, file)
         if held.size_bytes != file.size_bytes or same is not None:
             return held.size_bytes == file.size_bytes and bool(same)
-        artifact = _artifact(file)
+        artifact = Artifact.alone(file)
         if not self.supply.tells(artifact):
             return None
         return await self.supply.md5(artifact) == (held.md5 or await md5_of(self.reading, held.location))
@@ -166,7 +166,7 @@ class AssetFiles:
         await self.target.put_asset_file(at, put or await self._supplied(file, at))
 
     async def _supplied(self, file: StoredFile, at: Location) -> CopyFile | HeldFile:
-        return await self.supply.file(_artifact(file), at.path)
+        return await self.supply.file(Artifact.alone(file), at.path)
 
     async def _rewritten(self, asset: Asset, base: Location, listed: list[StoredFile]) -> dict[str, bytes] | None:
         """The MLTable that is made, and the original that lies beside it; nothing where it stays as it is.
@@ -188,10 +188,6 @@ class AssetFiles:
         if left:
             self.left[asset.key] = left
         return {TABLE_FILE: text.encode(), TABLE_ORIGINAL: original} if text.encode() != original else {}
-
-
-def _artifact(file: StoredFile) -> Artifact:
-    return Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
 
 
 def _inside(place: Location, path: str) -> Location:

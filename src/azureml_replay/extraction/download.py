@@ -46,8 +46,9 @@ class Download:
         """Bring what lacks of the files of assets, as `bring` does; once these are listed."""
         lacking = self.archive.lacking_asset_files()
         self.progress.expect("files kept", len(lacking))
-        files = (Artifact(path=one.location.path, location=one.location, indexed=False, stored=one) for one in lacking)
-        await for_each(((RunId(""), file) for file in files), self._bring_one, min(width, FILES_AT_ONCE))
+        await for_each(
+            ((RunId(""), Artifact.alone(one)) for one in lacking), self._bring_one, min(width, FILES_AT_ONCE)
+        )
 
     async def _bring_one(self, lacking: tuple[RunId, Artifact]) -> None:
         """Bring one file; an error fails this file only. A file that two runs have is brought once."""

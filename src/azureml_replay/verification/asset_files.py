@@ -102,7 +102,7 @@ class AssetFileCheck:
         """Those of files that are not known to differ; one whose checksum nobody can tell is counted."""
         found, unknown = list[Finding](), 0
         for path, file in self._to_read(wanted, there):
-            artifact = Artifact(path=file.location.path, location=file.location, indexed=False, stored=file)
+            artifact = Artifact.alone(file)
             try:
                 md5 = await self.supply.md5(artifact) if self.supply.tells(artifact) else None
             except NotFound:
