@@ -6,9 +6,10 @@ So only one that holds nothing else is deleted, and no more than that is ever re
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
-from azureml_replay.errors import Rejected
+from azureml_replay.errors import Forbidden, Rejected
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import ask
 from azureml_replay.mlflow.wire.ours import HIDDEN_TAG
@@ -21,10 +22,7 @@ TRACES = "traces"
 
 async def not_ours_in(rest: Rest, there: Experiment) -> str | None:
     """The first thing in words, for the reason why the experiment is not deleted; None where there is none."""
-    found: str | None = await anext(_runs(rest, there), None)
-    if found is None and (await rest.traces([there.id], 1)).get(there.id):
-        found = TRACES
-    return found or await anext(_beside_runs(rest, there), None)
+    return await anext(_runs(rest, there), None) or await anext(_beside_runs(rest, there), None)
 
 
 async def _runs(rest: Rest, there: Experiment) -> AsyncIterator[str]:
@@ -41,11 +39,21 @@ async def _runs(rest: Rest, there: Experiment) -> AsyncIterator[str]:
 
 
 async def _beside_runs(rest: Rest, there: Experiment) -> AsyncIterator[str]:
-    """What servers from MLflow 3 on have in experiments; an older one knows of none."""
-    for what, way in ask.BESIDE_RUNS.items():
+    """What servers from MLflow 3 on have in experiments; an older one knows of none. What is hidden may be there."""
+
+    async def traces() -> bool:
+        return bool((await rest.traces([there.id], 1)).get(there.id))
+
+    async def any_of(way: ask.InExperiment) -> bool:
+        return bool(await rest.listed(way, there.id))
+
+    ways: dict[str, Callable[[], Awaitable[bool]]] = {TRACES: traces}
+    ways.update((what, partial(any_of, way)) for what, way in ask.BESIDE_RUNS.items())
+    for what, is_there in ways.items():
         try:
-            listed = await rest.listed(way, there.id)
+            if await is_there():
+                yield what
+        except Forbidden:
+            yield f"maybe {what}, which this login may not see"
         except Rejected:
             continue
-        if listed:
-            yield what

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from azureml_replay.errors import NotFound, Rejected, Unavailable
+from azureml_replay.errors import Forbidden, NotFound, Rejected, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.mlflow.config import Login, ServerConfig
 from azureml_replay.mlflow.place import address_of, workspace_of
@@ -119,13 +119,18 @@ class Rest:
                 return
 
     async def traces(self, experiments: Sequence[str], most: int) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """Experiment -> its traces, of all together at most about so many; none where the server knows of none."""
+        """Experiment -> its traces, of all together at most about so many; none where the server knows of none.
+
+        Raises Forbidden: what a login may not see may be there.
+        """
         found: dict[str, list[Mapping[str, Any]]] = {}
         for start in range(0, len(experiments), ask.EXPERIMENTS_OF_TRACES):
             some, token = experiments[start : start + ask.EXPERIMENTS_OF_TRACES], None
             while True:
                 try:
                     page, following = decode.traces(await self._get("traces", ask.traces(some, token)))
+                except Forbidden:
+                    raise
                 except Rejected:
                     return found
                 for one in page:
@@ -144,11 +149,13 @@ class Rest:
         return found
 
     async def model_versions(self) -> AsyncIterator[Sequence[VersionInRun]]:
-        """The registered models that lie in runs, by pages; none where the server has no registry."""
+        """The registered models that lie in runs, by pages; none where the server has no registry. Raises Forbidden."""
         token: str | None = None
         while True:
             try:
                 page, following = versions_in_runs(await self._get("model-versions/search", ask.versions(None, token)))
+            except Forbidden:
+                raise
             except Rejected:
                 return
             yield page

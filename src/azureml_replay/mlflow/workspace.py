@@ -6,7 +6,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Self
+from typing import Any, Self
 
 from azureml_replay.errors import Forbidden, NotFound, Rejected, Unavailable, UserError
 from azureml_replay.mlflow.config import LOGIN_HELP, ServerConfig
@@ -147,8 +147,15 @@ class MlflowWorkspace:
         """All experiments, deleted ones too, by pages."""
         async for page in self._rest.experiments():
             self._names.update({one.id: one.name for one in page})
-            traces = await self._rest.traces([one.id for one in page], TRACES_KEPT)
+            traces = await self._traces([one.id for one in page])
             yield [decode.with_traces(without_home(one), traces.get(one.id, ())) for one in page]
+
+    async def _traces(self, experiments: Sequence[str]) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+        """Those that this login may see."""
+        try:
+            return await self._rest.traces(experiments, TRACES_KEPT)
+        except Forbidden:
+            return {}
 
     async def experiment(self, name: str) -> Experiment | None:
         """The experiment of a name, deleted or not; None where there is none."""

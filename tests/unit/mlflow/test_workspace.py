@@ -10,8 +10,12 @@ import pytest
 
 from azureml_replay.errors import NotFound, Unavailable, UserError
 from azureml_replay.mlflow.config import ServerConfig, server_config
+from azureml_replay.mlflow.not_ours import not_ours_in
+from azureml_replay.mlflow.rest import Rest
+from azureml_replay.mlflow.words import MLFLOW_WORDS
 from azureml_replay.mlflow.workspace import MlflowWorkspace, connect
-from azureml_replay.model import RunId, Series, SeriesKey
+from azureml_replay.model import Experiment, RunId, Series, SeriesKey
+from azureml_replay.sending.sender import Sender
 from unit.scripted import Patient, Said, Scripted
 
 LOCAL = "http://127.0.0.1:5000"
@@ -30,6 +34,25 @@ async def opened(*script: Any, config: ServerConfig | None = None) -> tuple[Mlfl
     wire = Scripted(*script)
     async with connect(config or server_config(LOCAL, {}), transport=wire, clock=Patient()) as workspace:
         return workspace, wire
+
+
+@pytest.mark.parametrize(
+    ("hidden", "why"),
+    [
+        (0, "maybe traces, which this login may not see"),
+        (1, "maybe logged models, which this login may not see"),
+        (3, "maybe scorers, which this login may not see"),
+        (None, None),
+    ],
+)
+async def test_what_a_login_may_not_see_may_be_in_an_experiment(hidden: int | None, why: str | None) -> None:
+    """So it is not deleted; a server that knows of no such thing has none."""
+    beside = [answer(), Said(404), Said(404), Said(404)]
+    if hidden is not None:
+        beside[hidden] = Said(403)
+    sender = Sender(Scripted(answer(runs=[]), *beside), None, MLFLOW_WORDS, parallel=1, clock=Patient())
+
+    assert await not_ours_in(Rest(sender, server_config(LOCAL, {})), Experiment(id="1", name="a")) == why
 
 
 @pytest.mark.parametrize(
