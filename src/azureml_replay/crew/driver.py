@@ -39,7 +39,7 @@ from azureml_replay.crew.messages import (
     Wait,
     Work,
 )
-from azureml_replay.crew.pool import Pool, Portion
+from azureml_replay.crew.pool import TRIES, Pool, Portion
 from azureml_replay.crew.seeds import Seeds
 from azureml_replay.direct.foreseen import DueUnits
 from azureml_replay.direct.options import ReplayOptions
@@ -113,6 +113,8 @@ class Crew:
     _task: _Task | None = None
     _error: Exception | None = None
     _over: bool = False
+    _in_vain: int = 0
+    """Workers that were lost one after the other, and had taken nothing."""
     _seeds: Seeds = field(init=False)
     _bell: Bell = field(default_factory=Bell)
 
@@ -254,6 +256,7 @@ class Crew:
         if portion is None or self._task is None:
             return Wait()
         mine.append(portion)
+        self._in_vain = 0
         task, units = self._task, portion.units
         runs = self.archive.runs_of_units(units)
         self._seeds.drop(portion.errand)
@@ -304,6 +307,9 @@ class Crew:
         """Let its part be another one's: at once where it is dead, with what it did, else once its term is over."""
         task = self._task
         if task is None or not (left := [portion for portion in mine if portion.errand in task.pool.given]):
+            self._in_vain += not mine and not self._over
+            if self._in_vain >= TRIES:
+                self._fail(Unavailable(f"workers end before they begin ({lost}): try without --workers"))
             return
         self.progress.say(f"a worker was lost ({lost}): another one goes on with its part")
         for portion in left:
