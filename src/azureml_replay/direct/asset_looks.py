@@ -120,7 +120,7 @@ class AssetLooks:
 
     async def _in_the_way(self, asset: Asset, found: Asset) -> AssetLooked:
         self.conflicts.append(asset.key)
-        if self.on_conflict is not AssetConflict.NEXT:
+        if self.on_conflict is not AssetConflict.NEXT or asset.is_port:  # such a one has no other name
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
         there = AssetKey(asset.key.kind, found.key.name, await self._next(asset, found.key))
         self._name(asset.key, there)

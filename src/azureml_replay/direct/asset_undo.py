@@ -21,6 +21,7 @@ AT_ONCE = 8
 NOT_OURS = "it does not say that it was made from this source"
 CHANGED = "it was changed in the target since"
 NO_FLAG = "code cannot be archived: it stays"
+OF_RUN = "it stands for an input or output of its run, and is in no list: it stays"
 
 
 def undoable_assets(ledger: TargetLedger) -> list[AssetReceipt]:
@@ -63,6 +64,8 @@ class AssetUndo:
         self.count += 1
 
     def _why_not(self, receipt: AssetReceipt, there: Asset) -> str:
+        if there.is_port:
+            return OF_RUN
         if not is_made_from(there, receipt.key, self.archive.source):
             return NOT_OURS
         if there.key.kind is AssetKind.CODE:

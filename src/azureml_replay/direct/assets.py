@@ -255,8 +255,9 @@ class AssetSender:
 
     async def _make(self, one: AssetLooked) -> None:
         """Bytes first: an asset whose bytes are not there is worse than none."""
-        if one.asset.output is not None and self._run_there(one.asset) is None:
-            self._fail(one.asset.key, f"run {one.asset.run}, whose output it is, is not there yet")
+        if one.asset.is_port and self._run_there(one.asset) is None:
+            side = "output" if one.asset.input is None else "input"
+            self._fail(one.asset.key, f"run {one.asset.run}, whose {side} it is, is not there yet")
             return
         why, files, size = await self.files.bring(one.asset)
         if why == NO_FILES:
@@ -291,7 +292,7 @@ class AssetSender:
             return await self.target.put_asset(replace(edited, run=edited.run or self._run_there(one.asset)), {})
         signed = signed_asset(one.asset, self.archive.source)
         wanted = replace(self.there.of(signed), archived=signed.archived and not self.target.asset_rule.archives)
-        if wanted.run is not None and one.there.version.isdecimal() and self.loses_links:
+        if wanted.run is not None and one.there.version.isdecimal() and self.loses_links and not wanted.is_port:
             with suppress(Rejected):
                 return await self.target.put_linked_model(wanted, self._names(one))
         return await self.target.put_asset(wanted, self._names(one))
@@ -409,7 +410,7 @@ class AssetSender:
 
 
 def _after_runs(one: PlannedAsset) -> bool:
-    return one.key.kind in AFTER_RUNS or one.asset.output is not None
+    return one.key.kind in AFTER_RUNS or one.asset.is_port
 
 
 def asset_sender(
