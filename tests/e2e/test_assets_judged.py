@@ -53,8 +53,17 @@ def test_models_answer_to_mlflow_on_both_sides(
     assert (done.verdict.findings, done.verdict.assets_equal) == (0, 3)
     assert versions(MlflowClient(uri)) == before
     assert {one[2] for one in before if one[0] == "own"} == {run.info.run_id}
+    for side in (tracking_uri(plane.workspace), uri):
+        assert searched(side, "") == ["disk:1", "own:2", "own:1"]
+        assert searched(side, f"run_id = '{run.info.run_id}'") == ["own:2", "own:1"]
+        assert searched(side, "name = 'disk'") == ["disk:1"]
     for model in ("models:/own/1", "models:/disk/1"):
         assert mlflow.pyfunc.load_model(model).predict(None) == "it works"
+
+
+def searched(uri: str, asked: str) -> list[str]:
+    """What MLflow's registry finds of models that are no prompts."""
+    return [f"{one.name}:{one.version}" for one in MlflowClient(uri).search_model_versions(asked)]
 
 
 def versions(client: MlflowClient) -> list[tuple[Any, ...]]:
