@@ -128,6 +128,8 @@ class Asset:
     """Datastores of its workspace -> those of the target that stand for them; of the same name where none does."""
     rewrites: bool = False
     """True where paths of its MLTable that name the source's workspace are to name the target's."""
+    workspace_guid: str = ""
+    """By which URIs in what it says name its own workspace; empty where nothing depends on it, or nobody said it."""
     uses: tuple[AssetUse, ...] = ()
     hidden: str | None = None
     """The reason why a part of what makes it cannot be read; None where all of it was."""

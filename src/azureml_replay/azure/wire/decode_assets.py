@@ -83,6 +83,7 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
         files_of=_run_in(place),
         run_path=_path_in_run(place),
         place=place,
+        workspace_guid=scope.guid if kind is AssetKind.COMPONENT or said.get("dataType") == "mltable" else "",
         uses=tuple(uses(said, scope)),
         hidden=GRAPH_HIDDEN if _has_hidden_graph(said) else None,
         managed=NO_PLACE

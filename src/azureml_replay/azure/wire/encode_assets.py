@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, PORT_KINDS, STORE, URI_OF
 from azureml_replay.azure.wire.fidelity_assets import sent_of
-from azureml_replay.azure.wire.mltables import move_of
-from azureml_replay.azure.wire.naming import PLACING, Scope, long_uri, moved, named_key, replaced, scope_of, with_place
+from azureml_replay.azure.wire.mltables import move_of, own_scope
+from azureml_replay.azure.wire.naming import PLACING, Scope, long_uri, moved, named_key, replaced, with_place
 from azureml_replay.azure.wire.places import place_of
 from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import (
@@ -61,7 +61,7 @@ def version_body(asset: Asset, scope: Scope, names: Mapping[AssetKey, AssetKey],
     """The body that makes a version in the workspace of `scope`; `web` is the blob URL of its bytes there."""
     document = mapping(asset.document) if is_of_arm(asset) else _as_document(asset)
     said = {key: value for key, value in mapping(document["properties"]).items() if key in sent_of(asset.key.kind)}
-    body = _renamed(said, scope_of(str(document.get("id"))), scope, names, asset.stores)
+    body = _renamed(said, own_scope(asset) if is_of_arm(asset) else None, scope, names, asset.stores)
     body |= {"description": asset.description, "tags": dict(asset.tags), "properties": dict(asset.properties)}
     body |= {"isArchived": asset.archived, "isAnonymous": asset.anonymous}
     body |= _placed(asset, body, scope, web)
