@@ -92,8 +92,8 @@ class AssetSender:
         self.by_key = {one.key: one for one in self.planned}
         self.receipts = self.ledger.asset_receipts()
         self.loses_links = self._was_seen_to_lose_links()
-        source = self.archive.source
-        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there)
+        source, earlier = self.archive.source, self.ledger.earlier_assets()
+        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there, earlier)
         self.names = NameSender(self.archive, self.ledger, self.target, self.there)
 
     @property
