@@ -17,9 +17,13 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from typer.testing import CliRunner
 
+from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.app import app
 from azureml_replay.comparison.three_way import Fate
+from azureml_replay.connection import config_named
 from azureml_replay.mlflow.not_ours import KEPT
+from azureml_replay.selection import Selection
+from azureml_replay.verification.verdict import verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import Document
 from e2e.tampering import HOME, Held, change, fill, in_home, in_run, row
@@ -119,6 +123,47 @@ def test_each_side_keeps_what_it_changed(
     assert (done.figures[:2], done.replayed.failed, sides.told()) == ((1, 1), (), set())
     seen = sides.seen("root")
     assert (seen.stage, len(seen.points["loss"])) == ("deleted", 6)
+    assert sides.send().figures == (0, 0, 0)
+
+
+def reusing(held: Held) -> None:
+    """A run of its own unit that shows the root's files and points, as a reused step does."""
+    root = held.run("root")
+    again = {"runId": "again", "rootRunId": "again", "displayName": "again", "dataContainerId": "dcid.root"}
+    held.world.runs.put(held.guid, root | again)
+
+
+def open_in(sides: Sides) -> tuple[int, int]:
+    """Runs that the evidence proves equal, and runs that it does not, by both ways to reckon them."""
+    with Archive.open(sides.folder, write=False) as archive:
+        ledger = archive.ledger(config_named(str(sides.target)).ref)
+        of_all = verdict(archive, ledger)
+        each = verdict(archive, ledger, Selection(include=("root", "again")))
+    assert (each.equal, each.not_compared) == (of_all.equal, of_all.not_compared)
+    return of_all.equal, of_all.not_compared
+
+
+def test_a_reused_step_gets_the_files_and_points_of_the_run_that_ran(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """A server shows no run's files with another; what comes to that run later comes to the step, and unproves both."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    change(calm, source, reusing)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    assert sides.send().verdict.findings == 0
+    root, again = sides.seen("root"), sides.seen("again")
+    assert (again.points, again.files[f"outputs/{SOME}"]) == (root.points, root.files[f"outputs/{SOME}"])
+    assert not [one for one in omissions(sides.folder, sides.target) if "files and metrics" in one.what]
+    assert open_in(sides) == (3, 0)
+
+    sides.edit(more_rows)
+    asyncio.run(kept(source, sides.folder))
+    assert open_in(sides) == (1, 2)
+    done = sent_now(sides.folder, sides.target)
+
+    assert (done.figures[1], done.verdict.findings, open_in(sides)) == (2, 0, (3, 0))
+    assert len(sides.seen("again").points["loss"]) == len(sides.seen("root").points["loss"]) == 6
     assert sides.send().figures == (0, 0, 0)
 
 

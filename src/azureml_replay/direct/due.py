@@ -14,7 +14,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.files.made import made_files
 from azureml_replay.model import Artifact, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES
-from azureml_replay.planning.plan import Step
+from azureml_replay.planning.plan import Step, shows
 from azureml_replay.planning.references import is_settled, references_document
 from azureml_replay.workspace.put_files import HeldFile, NewFile
 
@@ -51,7 +51,7 @@ class Due:
             choice=choice,
             references=references_document(step.references) if is_settled(step.references) else None,
         )
-        return Payload(digest, detail=self.ledger.content_of(step.source))
+        return Payload(digest, detail=self.ledger.content_carried(self.ledger.content_of(step.source), shows(step)))
 
     def kept(self, step: Step) -> Payload:
         """The same of a run of which values of the target's stay."""
@@ -78,7 +78,7 @@ class Due:
         begun = all(
             item in receipts and receipts[item].state is State.SENT for item in (RunItem.CREATE, RunItem.FINISH)
         )
-        chunks = self.archive.chunk_payloads(step.source) if step.series else {}
+        chunks = self.archive.chunk_payloads(step.contents) if step.series else {}
         return not begun or any(payload.digest not in sent for payload in chunks.values())
 
     def is_there(self, run: RunId) -> bool:
@@ -96,7 +96,7 @@ class Due:
 
     def _payloads(self, step: Step) -> Mapping[int, Payload]:
         """Chunk number -> digest, and the rows that are sent of it: those of unsent series stay in a file."""
-        payloads = self.archive.chunk_payloads(step.source)
+        payloads = self.archive.chunk_payloads(step.contents)
         if not step.unsent and step.rows.there.same:
             return payloads
         return {
@@ -104,7 +104,7 @@ class Due:
                 payloads[seq],
                 rows=sum(len(step.rows.there.of(one)) for one in some if one.series.key not in step.unsent),
             )
-            for seq, some in self.archive.chunks(step.source)
+            for seq, some in self.archive.chunks(step.contents)
         }
 
     def files(self, step: Step, receipts: Receipts) -> Iterator[tuple[str, Artifact]]:
