@@ -229,6 +229,7 @@ def test_what_was_sent_before_the_source_changed_is_no_equal_file(bench: Bench) 
 
 def test_a_job_is_not_equal_once_the_source_has_other_bytes(bench: Bench) -> None:
     """Its plan has another file of the same size: that is told without looking at bytes."""
+    bench.extract()
     assert bench.submit().proves
     at_source(bench, log_bytes(b"LOG"), noted("01", "child"))
     bench.extract()
