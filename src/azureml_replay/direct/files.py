@@ -16,12 +16,13 @@ from azureml_replay.comparison.files import finding_names, same_by_md5
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import files_in_words
 from azureml_replay.direct.attach import attached
-from azureml_replay.direct.due import Due, payload_of, payload_of_made
+from azureml_replay.direct.due import Due
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
+from azureml_replay.files.receipts import payload_of, payload_of_made
 from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress

@@ -124,8 +124,8 @@ class RegisteredPlace:
 
     def holds(self, at: Location) -> bool:
         """True for a place in it."""
-        folder = f"{self.place.path.rstrip('/')}/"
-        here = at.path == self.place.path or at.path.startswith(folder)
+        path = self.place.path.strip("/")
+        here = not path or at.path == path or at.path.startswith(f"{path}/")
         return at.datastore == self.place.datastore and here
 
 
