@@ -32,6 +32,7 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.test_synthetic import extracted
 from e2e.test_synthetic import opened as speaking
+from e2e.troubles import paused_at
 from e2e.witness import LEASE, tracking_uri
 from environment import point_at
 
@@ -161,12 +162,12 @@ def test_the_second_stops_before_its_first_write(
 
 
 def test_one_that_was_paused_ends_without_an_append(
-    source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path
+    source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped in the middle of its appends, while another takes over; when it goes on its lease is gone."""
+    """Stopped as an append was about to leave, while another takes over; when it goes on its lease is gone."""
+    pause = paused_at(5, APPENDS, tmp_path, monkeypatch, who="driver")
     with migrating(source, target, tmp_path / "a") as first:
-        until_it_appends(calm, first)
-        first.signal(signal.SIGSTOP)
+        assert pause.befallen(first) == first.process.pid
         with migrating(source, target, tmp_path / "b", "--take-over") as second:
             assert second.ended() == 0, second.said
         calm.reset_requests()
@@ -175,8 +176,8 @@ def test_one_that_was_paused_ends_without_an_append(
 
     assert re.search(r"waiting \d+ s until its term is over", second.said), second.said
     assert "it was taken over" in first.said
-    assert appends(calm) == 0
     assert rows_of(calm, target) == rows_of(calm, source)
+    assert appends(calm) == 0
 
 
 def test_the_lease_of_the_dead_is_taken_over_at_once(
