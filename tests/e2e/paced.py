@@ -1,7 +1,7 @@
 """`azureml-replay`, with terms as short as a storage allows, and with trouble in the middle where it is told.
 
 With UNREAPED set, silent workers are not killed: they are then as those of another machine, of which nobody can tell
-whether they live, and they may go on later. TROUBLE says what befalls one process at one of its requests or steps.
+whether they live, and they may go on later. TROUBLE lists what befalls a process at one of its requests or steps.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import Any
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.merging.beside import BesideFold, BytesFold
+from azureml_replay.archive.merging.ledgers import LedgerFold
+from azureml_replay.archive.merging.runs import RunFold
 from azureml_replay.azure import workspace
 from azureml_replay.cli import hiring, main
 from azureml_replay.crew import driver
@@ -28,21 +30,26 @@ from azureml_replay.crew import worker as crew_worker
 from azureml_replay.crew.engine import WorkerLost
 from azureml_replay.crew.processes import PipeChannel, Processes
 from azureml_replay.crew.seeds import Seeds
-from azureml_replay.sending.transport import open_transport
 from azureml_replay.target import lease
 from azureml_replay.workspace.lease import LeasePace
 
 WORKER = "worker"
-STEPS: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (Seeds, ("make", "home", "drop", "clear")),
-    (Archive, ("take_part", "take_home", "fold")),
-    (BytesFold, ("copy",)),
-    (BesideFold, ("fold_contents",)),
+STEPS: tuple[tuple[type, str], ...] = (
+    (Seeds, "make"),
+    (Archive, "take_part"),
+    (Seeds, "home"),
+    (BytesFold, "copy"),
+    (BesideFold, "fold_contents"),  # at its end nothing of the transaction is written yet
+    (Archive, "take_home"),
+    (RunFold, "fold_runs"),
+    (LedgerFold, "fold_ledgers"),
+    (BesideFold, "fold_notes"),
+    (Archive, "fold"),
 )
-"""What a driver does with parts of its archive; the last one is the end of a transaction that is not written yet."""
+"""What a driver does with parts of its archive; the last four with those that an earlier one left."""
 
 
-@dataclass(slots=True)
+@dataclass(kw_only=True, slots=True)
 class Trouble:
     """What befalls the first process that comes so far: one of all, since it leaves a file that says so."""
 
@@ -52,12 +59,12 @@ class Trouble:
     """`worker`, or `driver`."""
     signal: int
     at: int
-    """Which of its requests, or steps; 0: none, they are counted."""
+    """Which of its requests, or steps."""
     after: bool = False
     """Once it was delivered, or done."""
     steps: bool = False
     where: str = ""
-    """Only URLs that this matches count."""
+    """Only URLs, or names of steps, that this matches count."""
     count: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """The request at which it was paused is over."""
@@ -112,12 +119,12 @@ class Wire:
         """Whoever opened the inner one closes it."""
 
 
-def wired(trouble: Trouble) -> Callable[[], AbstractAsyncContextManager[Any]]:
+def wired(trouble: Trouble, really: Callable[[], AbstractAsyncContextManager[Any]]) -> Any:
     """Opens transports with trouble."""
 
     @asynccontextmanager
     async def opening() -> AsyncIterator[Any]:
-        async with open_transport() as inner:
+        async with really() as inner:
             yield Wire(inner, trouble)
 
     return opening
@@ -187,17 +194,22 @@ class LeftAlone(PipeChannel):
 
 def expect_trouble(who: str) -> None:
     """Of what is told, that which is of this process."""
-    if "TROUBLE" not in os.environ:
-        return
-    trouble = Trouble(**json.loads(os.environ["TROUBLE"]))
-    if trouble.who != who:
-        return
+    for told in json.loads(os.environ.get("TROUBLE", "[]")):
+        trouble = Trouble(**told)
+        if who == WORKER:
+            Path(f"{trouble.befell}.{os.getpid()}").touch()
+        if trouble.who == who:
+            prepare(trouble)
+
+
+def prepare(trouble: Trouble) -> None:
+    """Lets it happen, once it is time."""
     if trouble.signal == signal.SIGSTOP:
         renewed_later(trouble)
     if not trouble.steps:
-        workspace.open_transport = wired(trouble)  # type: ignore[assignment]
-    for whose, names in STEPS if trouble.steps else ():
-        for name in names:
+        workspace.open_transport = wired(trouble, workspace.open_transport)
+    for whose, name in STEPS if trouble.steps else ():
+        if re.fullmatch(trouble.where or ".*", name):
             stepped(trouble, whose, name)
 
 

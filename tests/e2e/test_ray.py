@@ -19,7 +19,8 @@ from azureml_replay.connection import without_secrets
 from azureml_replay.mlflow.config import server_config
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.test_lease import PACED, appends, migrating, until_it_appends
-from e2e.test_workers import is_as_one_made_it, source, target, until_gone
+from e2e.test_workers import is_as_one_made_it, source, target
+from e2e.troubles import until_gone
 
 __all__ = ("source", "target")
 SRC = Path(__file__).parents[2] / "src" / "azureml_replay"

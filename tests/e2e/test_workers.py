@@ -22,9 +22,9 @@ from azureml_replay.errors import UserError
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from e2e.test_lease import APPENDS, PACED, Migration, appends, migrating, rows_of, until_it_appends
+from e2e.test_lease import PACED, Migration, appends, migrating, rows_of, until_it_appends
 from e2e.test_merge import at_target, root_of
-from e2e.troubles import paused_at
+from e2e.troubles import APPENDS, paused_before_an_append, until_gone
 from environment import point_at
 
 RUNS = "/history/v1.0/experiments/{experiment_name}/batch"
@@ -161,12 +161,6 @@ def with_a_part(migration: Migration, folder: Path) -> int:
         time.sleep(0.02)
 
 
-def until_gone(pid: int) -> None:
-    """Waits for the end of a process that is no child of this one."""
-    while Path(f"/proc/{pid}/stat").exists() and ") Z" not in Path(f"/proc/{pid}/stat").read_text():
-        time.sleep(0.05)
-
-
 def at_work(
     source: WorkspaceFile, target: WorkspaceFile, folder: Path, *more: str
 ) -> AbstractContextManager[Migration]:
@@ -191,7 +185,7 @@ def test_a_worker_that_was_paused_ends_without_an_append(
     """
     if not reaped:
         monkeypatch.setenv("UNREAPED", "1")
-    pause = paused_at(5, APPENDS, tmp_path, monkeypatch, who="worker")
+    pause = paused_before_an_append(tmp_path, monkeypatch, who="worker")
     with at_work(source, target, tmp_path / "a") as migration:
         paused = pause.befallen(migration)
         assert migration.ended() == 0, migration.said
