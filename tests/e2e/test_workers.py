@@ -168,12 +168,19 @@ def at_work(
     return migrating(source, target, folder, "--workers", "2", *more, program=PACED)
 
 
+def told_to_all(migration: Migration, folder: Path) -> dict[str, bytes]:
+    """The words with which the driver and its workers were started, and every file of theirs."""
+    words = [Path(f"/proc/{pid}/cmdline") for pid in (migration.process.pid, *workers_of(migration))]
+    return {str(path): path.read_bytes() for path in (*words, *folder.rglob("*")) if path.is_file()}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("reaped", [True, False])
 def test_a_worker_that_was_paused_ends_without_an_append(
     source: WorkspaceFile,
     target: WorkspaceFile,
     calm: Sandbox,
+    azure_env: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -188,6 +195,7 @@ def test_a_worker_that_was_paused_ends_without_an_append(
     pause = paused_before_an_append(tmp_path, monkeypatch, who="worker")
     with at_work(source, target, tmp_path / "a") as migration:
         paused = pause.befallen(migration)
+        told = told_to_all(migration, tmp_path / "a")
         assert migration.ended() == 0, migration.said
         calm.reset_requests()
         with suppress(ProcessLookupError):
@@ -195,6 +203,8 @@ def test_a_worker_that_was_paused_ends_without_an_append(
         until_gone(paused)
 
     assert "a worker was lost (it said nothing for 5 s" in migration.said
+    assert len(told) > 10
+    assert not [where for where, data in told.items() if azure_env["AZURE_CLIENT_SECRET"].encode() in data]
     assert rows_of(calm, target) == rows_of(calm, source)
     assert appends(calm) == 0
 
