@@ -92,10 +92,10 @@ def alone(sandbox: Sandbox, source: WorkspaceFile, tmp_path_factory: pytest.Temp
     return {**found, "figures": figures(migration.said)}
 
 
-WORKER, DRIVER = 76, 100
-"""More requests than either sends: a worker where it does nearly all, a driver 70 or so."""
-STEPS, LEFTOVERS = 130, 30
-"""More steps than a driver takes with parts, and with what another one left."""
+WORKER, DRIVER = 56, 66
+"""Requests: of two workers each sends about 42, and one that was begun late a few less; their driver sends 63."""
+STEPS, LEFTOVERS = 75, 18
+"""A driver takes 72 steps with parts, and four with each of up to four that another one left."""
 
 
 def command_with_workers(source: WorkspaceFile, target: WorkspaceFile, folder: Path) -> tuple[int, str]:
@@ -185,7 +185,7 @@ def test_workers_are_killed(place: Killing) -> None:
 def test_drivers_are_killed(place: Killing) -> None:
     """As a part was brought home and still lies there, and as the next command folds in what it left."""
     assert place.driver(
-        Trouble(who="driver", at=9, steps=True, where="take_home", after=True),
+        Trouble(who="driver", at=6, steps=True, where="take_home", after=True),
         Trouble(who="driver", at=1, steps=True, where="fold_ledgers"),
         last=False,
     ) == [True, True]
@@ -197,8 +197,7 @@ def test_drivers_are_killed(place: Killing) -> None:
 def test_a_worker_is_killed_at_each_request(at: int, place: Killing, *, after: bool) -> None:
     (killed,) = place.worker(Trouble(who="worker", at=at, after=after))
 
-    assert killed or at > 20
-    assert not killed or at < WORKER, "a worker sends more than are tried"
+    assert killed or at > 30
 
 
 @pytest.mark.sweep
@@ -208,28 +207,26 @@ def test_the_driver_is_killed_at_each_request(at: int, place: Killing, *, after:
     """Every second time one process goes on."""
     (killed,) = place.driver(Trouble(who="driver", at=at, after=after), last=at % 2 == 0)
 
-    assert killed or at > 40
+    assert killed or at > 50
     assert not killed or at < DRIVER, "a driver sends more than are tried"
 
 
 @pytest.mark.sweep
-@BEFORE_OR_AFTER
 @pytest.mark.parametrize("at", range(1, STEPS + 1))
-def test_the_driver_is_killed_at_each_step_with_a_part(at: int, place: Killing, *, after: bool) -> None:
-    (killed,) = place.driver(Trouble(who="driver", at=at, steps=True, after=after), last=at % 2 == 0)
+def test_the_driver_is_killed_after_each_step_with_a_part(at: int, place: Killing) -> None:
+    (killed,) = place.driver(Trouble(who="driver", at=at, steps=True, after=True), last=at % 2 == 0)
 
-    assert killed or at > 40
-    assert not killed or at < STEPS, "a driver takes more steps than are tried"
+    assert killed == (at <= 72), "a driver takes other steps than are tried"
 
 
 @pytest.mark.sweep
-@BEFORE_OR_AFTER
 @pytest.mark.parametrize("at", range(1, LEFTOVERS + 1))
-def test_the_next_driver_is_killed_as_it_folds_in_what_was_left(at: int, place: Killing, *, after: bool) -> None:
-    """The first one ends as its workers append."""
-    first = Trouble(who="driver", at=9, steps=True, where="take_home")
-    there = Trouble(who="driver", at=at, steps=True, where="fold|fold_(runs|ledgers|notes)", after=after)
+def test_the_next_driver_is_killed_as_it_folds_in_what_was_left(at: int, place: Killing) -> None:
+    """The first one ends as it brings home what was sent: one part at least is left, and more while others work."""
+    first = Trouble(who="driver", at=6, steps=True, where="take_home")
+    there = Trouble(who="driver", at=at, steps=True, where="fold|fold_(runs|ledgers|notes)", after=True)
     (killed, again) = place.driver(first, there, last=at % 2 == 0)
 
     assert killed
+    assert again or at > 4
     assert not again or at < LEFTOVERS, "there is more to fold in than is tried"
