@@ -223,7 +223,7 @@ def test_what_others_made_of_our_models_stays(mlflow_server: MlflowServer, other
     (copy,) = client.search_model_versions(f"name='{promoted}'")
     uri = client.get_model_version_download_uri(promoted, copy.version)
     assert Path(artifacts.download_artifacts(uri, tracking_uri=other.url, dst_path=str(tmp_path))).exists()
-    assert any(f"model {promoted}:1 of the target lies there" in why for done in undone_by for _, why in done.left)
+    assert any("of the target lies there" in why for done in undone_by for _, why in done.left)
 
 
 def test_a_name_that_somebody_described_outlives_its_versions(
