@@ -17,11 +17,13 @@ from azureml_replay.redact.finders import Place, basic_logins, private_keys, web
 from azureml_replay.redact.named import named_values
 from azureml_replay.redact.programs import COMMANDS
 
-VERSION = 4
+VERSION = 5
 """The version of the table below."""
 ENCODED_SINCE = COMMANDS_SINCE = 3
 """The versions since which a text is searched once more as what it says where it is written for a URL, and since which
 known commands tell what their options are."""
+HELD_SINCE = 5
+"""The version since which a name tells also what a mapping below it, or a pair, holds as its value or default."""
 
 Find = Callable[[str], Iterator[Place]]
 
