@@ -14,6 +14,7 @@ from functools import partial
 
 from azureml_replay.redact.commands import finder
 from azureml_replay.redact.finders import Place, basic_logins, private_keys, web_tokens
+from azureml_replay.redact.held import held_values
 from azureml_replay.redact.named import named_values
 from azureml_replay.redact.programs import COMMANDS
 
@@ -288,6 +289,15 @@ GENERAL = (
         needles=("=", ":", "--", "%3"),
         find=named_values,
         chosen=True,
+    ),
+    SecretShape(
+        key="held",
+        what='`"api_key": {"value": "…"}`, `default`, `enum`, also in YAML; `"name": "api_key", "value": "…"`',
+        source="https://learn.microsoft.com/azure/machine-learning/reference-yaml-component-command",
+        needles=("alue", "efault", "iteral", "enum", "hoices", "const"),
+        find=held_values,
+        chosen=True,
+        since=HELD_SINCE,
     ),
 )
 """Forms of any provider."""
