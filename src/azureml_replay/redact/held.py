@@ -15,7 +15,9 @@ from azureml_replay.redact.names import holds_value, tells_name
 _BREAK = r"(?:\r?\n|\\{1,16}(?:r\\{1,16})?n)"
 _ABOVE = re.compile(
     rf"(?i)(?P<tail>{TAIL})(?P<close>\\{{0,16}}[\"'])?"
-    rf"(?:\s{{0,4}}(?::|=>)(?:[ \t]{{0,4}}(?:#[^\r\n\\]{{0,200}})?(?P<lines>(?={_BREAK}[ ]))|\s{{0,8}}\[?\{{)"
+    r"(?:\s{0,4}:"
+    rf"(?:[ \t]{{0,4}}(?:#[^\r\n\\]{{0,200}})?(?P<lines>(?={_BREAK}[ ]))"
+    r"|\s{0,8}(?:\[?\{|(?P<items>(?=\[))))"
     r"|(?P<beside>\s{0,4},))"
 )
 _BESIDE = re.compile(r"(\w{1,40})\\{0,16}[\"']\s{0,4}:\s{0,4}\\{0,16}[\"']\Z")
@@ -36,7 +38,8 @@ def held_values(value: str) -> Iterator[Place]:
         if not says_secret(name) or (found["beside"] and not _is_told(value, found, name)):
             continue
         held = value[found.end() : found.end() + _LONGEST]
-        for start, end in _in_lines(held, name) if found["lines"] is not None else _in_braces(held):
+        lines, items = found["lines"] is not None, found["items"] is not None
+        for start, end in _in_lines(held, name) if lines else _in_brackets(held) if items else _in_braces(held):
             if not says_nothing(held, start) and passes(held[start:end], name, closed=bool(found["close"])):
                 yield found.end() + start, found.end() + end
 
@@ -66,6 +69,25 @@ def _in_braces(held: str) -> Iterator[Place]:
         colon = _COLON.match(held, at)
         if colon and not depth and holds_value(held[slice(*place)]):
             yield from _items(held, colon)
+
+
+def _in_brackets(held: str) -> Iterator[Place]:
+    """The texts of a list, and of its lists: what a sweep chooses from is `["choice", [["a", "b"]]]`."""
+    at = depth = 0
+    for _ in range(_MOST_PARTS):
+        part = _PART.match(held, at)
+        if part is None or part["bracket"] in ("{", "}"):
+            return
+        if part["bracket"]:
+            at, depth = part.end(), depth + (1 if part["bracket"] == "[" else -1)
+            if depth <= 0:
+                return
+            continue
+        place, at = _quoted(held, part.start("quote"))
+        if place is None:
+            return
+        if held[slice(*place)] != "choice":
+            yield place
 
 
 def _items(held: str, colon: re.Match[str]) -> Iterator[Place]:

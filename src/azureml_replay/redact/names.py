@@ -20,10 +20,8 @@ _VOCABULARY = frozenset(
     | {"max", "min", "num", "n", "per"}
 )
 """Beginnings of names whose `token` is a language model's: `pad_token`, `forced_bos_token`."""
-_HOLDERS = frozenset(
-    {"value", "values", "default", "defaultvalue", "defaultvalues", "literal", "enum", "choices", "const"}
-)
-"""Keys below a name that hold what is named: of a literal input, of a component's, of a search space."""
+_HOLDERS = ("value", "values", "default", "literal", "enum", "choices", "const")
+"""Ends of keys below a name that hold what is named: of a literal input, of a component's, of a search space."""
 _NAMERS = frozenset({"name", "key", "parametername", "paramname", "inputname", "variablename"})
 _ENVIRONMENT = frozenset({"environmentvariables", "envvars", "env"})
 ENVIRONMENT_ENDINGS = ("_KEY", "_TOKEN", "_PASSWORD", "_PASSWD", "_PWD", "_SECRET", "_SAS", "CONNECTION_STRING")
@@ -54,7 +52,7 @@ def holds_variables(name: str) -> bool:
 @lru_cache(maxsize=10_000)
 def holds_value(key: str) -> bool:
     """True for a key that holds the value of the name above, or beside it: `value`, `defaultValue`, `enum`."""
-    return key.replace("_", "").lower() in _HOLDERS
+    return key.lower().endswith(_HOLDERS)
 
 
 @lru_cache(maxsize=10_000)

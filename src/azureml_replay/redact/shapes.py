@@ -292,9 +292,9 @@ GENERAL = (
     ),
     SecretShape(
         key="held",
-        what='`"api_key": {"value": "…"}`, `default`, `enum`, also in YAML; `"name": "api_key", "value": "…"`',
+        what='`"api_key": {"value": "…"}`, `default`, `["choice", …]`, also in YAML; `"name": "api_key", "value": "…"`',
         source="https://learn.microsoft.com/azure/machine-learning/reference-yaml-component-command",
-        needles=("alue", "efault", "iteral", "enum", "hoices", "const"),
+        needles=(":",),
         find=held_values,
         chosen=True,
         since=HELD_SINCE,

@@ -95,12 +95,17 @@ def test_pairs_of_name_and_value() -> None:
         ({"Value": WORD, "Type": "String"}, {"Value": STARS, "Type": "String"}, ["Value"]),
         ({"type": "string", "default": WORD}, {"type": "string", "default": STARS}, ["default"]),
         ({"defaultValue": WORD, "default_value": ""}, {"defaultValue": STARS, "default_value": ""}, ["defaultValue"]),
+        (
+            {"literalValue": WORD, "valueType": "Literal"},
+            {"literalValue": STARS, "valueType": "Literal"},
+            ["literalValue"],
+        ),
         ({"type": "choice", "values": [WORD, 1]}, {"type": "choice", "values": [STARS, 1]}, ["values/0"]),
         ({"type": "string", "enum": [WORD]}, {"type": "string", "enum": [STARS]}, ["enum/0"]),
         ([{"value": WORD}], [{"value": STARS}], ["0/value"]),
         ({"literal": {"value": WORD}, "x": WORD}, {"literal": {"value": STARS}, "x": WORD}, ["literal/value"]),
     ],
-    ids=NUMBERED[:9],
+    ids=NUMBERED[:10],
 )
 @pytest.mark.parametrize("name", ["db_password", "api_key", "HF_TOKEN"])
 def test_a_name_tells_what_a_mapping_below_it_holds(name: str, held: Any, clean: Any, below: list[str]) -> None:
