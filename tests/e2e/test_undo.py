@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.ai.ml.entities import Model
+from azure.ai.ml.entities import AccountKeyConfiguration, AzureBlobDatastore, Data, Model
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
@@ -246,6 +247,46 @@ def test_files_that_somebodys_model_lies_in_stay(
     assert BYTES in [one.read_bytes() for one in (tmp_path / "got").rglob("*") if one.is_file()]
     seen = look(workspace)
     assert (seen.runs["root"]["stage"], {run for run, _ in seen.files} & {"root", "child"}) == ("deleted", {"root"})
+
+
+def test_files_that_somebodys_data_lies_in_stay_whichever_way_it_names_them(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """By a URL of any protocol, or by a datastore of one's own in the same container; beside it nothing is kept."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+    client = client_of(workspace)
+    store = client.datastores.get("workspaceartifactstore")
+    account, container = store.account_name, store.container_name
+    key = AccountKeyConfiguration(account_key=secrets.token_urlsafe(48))
+    client.datastores.create_or_update(
+        AzureBlobDatastore(name="mine", account_name=account, container_name=container, credentials=key)
+    )
+    blob, dfs = f"{account}.blob.core.windows.net", f"{account}.dfs.core.windows.net"
+    child, root = "ExperimentRun/dcid.child/", "ExperimentRun/dcid.root/"
+    named = {
+        "web": ("uri_file", f"https://{blob}/{container}/{root}{FILE}"),
+        "own": ("uri_file", f"azureml://datastores/mine/paths/{root}outputs/empty.txt"),
+        "lake": ("uri_folder", f"abfss://{container}@{dfs}/{child}logs"),
+        "beside": ("uri_folder", f"wasbs://{container}@{blob}/{child}log/"),
+        "elsewhere": ("uri_folder", f"https://{blob}/{container}-other/{child}"),
+    }
+    for name, (kind, uri) in named.items():
+        client.data.create_or_update(Data(name=name, version="1", type=kind, path=uri))
+    path = f"wasbs://{container}@{blob}/{root}replay"
+    client.models.create_or_update(Model(name="model", version="1", path=path, type="custom_model"))
+
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    by = {(run, why.partition(" stays: ")[0].removeprefix("file ")): why for run, why in done.left}
+    assert {key: why.rpartition(": ")[2] for key, why in by.items()} == {
+        ("child", "logs/a.txt"): "data lake:1 of the target lies there",
+        ("root", FILE): "data web:1 of the target lies there",
+        ("root", "outputs/empty.txt"): "data own:1 of the target lies there",
+        ("root", "replay/job.json"): "model model:1 of the target lies there",
+    }
+    assert {run for run, _ in look(workspace).files} & {"root", "child"} == {"root", "child"}
 
 
 def test_a_run_that_is_not_ours_stays(

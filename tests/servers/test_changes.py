@@ -21,14 +21,31 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.app import app
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.connection import config_named
+from azureml_replay.direct.options import ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.mlflow.not_ours import KEPT
+from azureml_replay.planning.files import FileChoice
 from azureml_replay.selection import Selection
+from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import Document
-from e2e.tampering import HOME, Held, change, fill, in_home, in_run, row
+from e2e.tampering import FILE, HOME, OTHER_BYTES, Held, change, file_bytes, fill, in_home, in_run, row
 from mlflow_servers import MlflowServer
-from servers.moving import Sent, bindings, copied, findings, kept, named, omissions, prefix_of, sent_now, taken_back
+from servers.moving import (
+    ALL,
+    Sent,
+    bindings,
+    copied,
+    findings,
+    kept,
+    named,
+    omissions,
+    opened,
+    prefix_of,
+    sent_now,
+    taken_back,
+)
 from servers.seen import SeenRun, look
 
 SOME = "model.bin"
@@ -124,6 +141,32 @@ def test_each_side_keeps_what_it_changed(
     seen = sides.seen("root")
     assert (seen.stage, len(seen.points["loss"])) == ("deleted", 6)
     assert sides.send().figures == (0, 0, 0)
+
+
+def test_files_that_were_sent_before_they_changed_are_not_equal(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """A server tells no checksums; the archive knows that it sent other bytes, of a file that replay makes, too."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    assert sides.send().verdict.findings == 0
+    sides.edit(file_bytes(OTHER_BYTES))
+    sides.edit(of_root(runDefinition={"script": "trial.py"}))
+    asyncio.run(kept(source, sides.folder))
+
+    async def looked(*, first: bool) -> set[tuple[str, str, str]]:
+        async with opened(sides.target) as server:
+            with Archive.open(sides.folder) as archive:
+                if not first:
+                    await replay(archive, None, server, ALL, options=ReplayOptions(files=FileChoice(artifacts=False)))
+                await verify(archive, server, ALL)
+        return sides.told()
+
+    weights, definition = (("root", f"file {path}: bytes", "differs") for path in (FILE, "replay/job.json"))
+    assert asyncio.run(looked(first=True)) == {weights, definition}
+    assert asyncio.run(looked(first=False)) == {weights}, "what replay makes of a run goes with --no-artifacts, too"
+    assert sides.send().verdict.findings == 0
 
 
 def reusing(held: Held) -> None:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_bytes, of_ending, of_file, of_kept, of_left_below, of_run, of_whole
+from azureml_replay.archive.digests import of_ending, of_kept, of_left_below, of_run, of_whole
 from azureml_replay.archive.items import ChunkItem, FileItem, Item, Payload, RunItem
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.files.made import made_files
-from azureml_replay.model import Artifact, RunId, StoredFile
+from azureml_replay.files.receipts import payload_of, payload_of_made
+from azureml_replay.model import Artifact, RunId
 from azureml_replay.planning.files import ALL_FILES
 from azureml_replay.planning.plan import Step, shows
 from azureml_replay.planning.references import is_settled, references_document
@@ -131,18 +132,6 @@ def is_created(ledger: TargetLedger, step: Step) -> bool:
 def is_finished(ledger: TargetLedger, step: Step) -> bool:
     """True where its end was sent, and whether it is archived."""
     return ledger.has_sent(step.source, RunItem.FINISH, of_ending(step.run))
-
-
-def payload_of(stored: StoredFile) -> Payload:
-    """What the receipt of one of the source's files says."""
-    return Payload(of_file(stored), size_bytes=stored.size_bytes)
-
-
-def payload_of_made(file: NewFile | HeldFile) -> Payload:
-    """The same of a file that we make."""
-    if isinstance(file, HeldFile):
-        return payload_of(file.stored)
-    return Payload(of_bytes(file.data), size_bytes=len(file.data))
 
 
 def has_arrived(receipts: Receipts, path: str, artifact: Artifact) -> bool:
