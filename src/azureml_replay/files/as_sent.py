@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 from azureml_replay.archive.asset_receipts import topic_of_owner
 from azureml_replay.archive.evidence import Aspect, Way
-from azureml_replay.archive.items import FileItem
+from azureml_replay.archive.items import FileItem, Payload
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import finding_names, same_by_md5
 from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.receipts import other_content
 from azureml_replay.model import Artifact, RunId, StoredFile
 from azureml_replay.workspace.source import Source
 
@@ -62,6 +63,25 @@ class AsSent:
             written, mine, theirs = _etag(receipts.get(FileItem(path))), wanted[path], there[path]
             touched = written is not None and theirs.etag not in (written, None)
             if touched and mine.size_bytes == theirs.size_bytes and same_by_md5(mine, theirs) is None:
+                found.add(path)
+        return found
+
+    def sent_before(
+        self,
+        run: RunId,
+        wanted: Mapping[str, StoredFile],
+        there: Mapping[str, StoredFile],
+        payloads: Mapping[str, Payload],
+    ) -> set[str]:
+        """Paths of files that were sent before they changed to as many bytes, where no checksum tells what is there.
+
+        `payloads`: what the receipt of each says that was sent as it is now.
+        """
+        found = set[str]()
+        for path in other_content(self.ledger.receipts(run), payloads) & there.keys():
+            now, sent = wanted[path], self.ledger.sent_file(run, path)
+            untold = now.size_bytes == there[path].size_bytes and same_by_md5(now, there[path]) is None
+            if untold and sent is not None and not same_by_md5(sent, now):
                 found.add(path)
         return found
 

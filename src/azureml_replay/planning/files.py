@@ -236,6 +236,11 @@ def target_path(path: str, *, twice: bool = False) -> str:
     return MOVED_FOLDER + path.removeprefix(OWN_FOLDER) if path.startswith(OWN_FOLDER) else path
 
 
+def is_made(path: str) -> bool:
+    """True for a file of the target that we make; those of the source that had to move are none."""
+    return path.startswith(OWN_FOLDER) and not path.startswith((MOVED_FOLDER, UNINDEXED_FOLDER))
+
+
 def count_files(
     recorded: Recorded,
     history: History,

@@ -248,7 +248,7 @@ class AssetPlanning:
             return chosen
         sent, fate = as_planned(whole.asset, receipt.planned, whole.listing), FATES.get(receipt.state)
         if sent is None and self._had_bytes(whole, chosen):
-            return whole
+            return replace(whole, asset=replace(whole.asset, owns_bytes=True))
         if sent is None or fate in (None, AssetFate.CREATE) or self._is_to_be_linked(whole.asset, receipt):
             return chosen
         more = chosen.asset.owns_bytes > sent.owns_bytes or chosen.asset.rewrites > sent.rewrites
@@ -263,8 +263,9 @@ class AssetPlanning:
 
     def _had_bytes(self, whole: PlannedAsset, chosen: PlannedAsset) -> bool:
         """True where an earlier call brought the bytes, which are others now, and this one would leave them behind."""
-        less = whole.asset.owns_bytes > chosen.asset.owns_bytes and chosen.fate is not AssetFate.OMITTED
-        return less and self.ledger is not None and bool(self.ledger.sent_files(owner_of(whole.key)))
+        if chosen.asset.owns_bytes or chosen.fate is AssetFate.OMITTED or not whole.files or self.ledger is None:
+            return False
+        return bool(self.ledger.sent_files(owner_of(whole.key)))
 
     def _is_to_be_linked(self, asset: Asset, receipt: AssetReceipt) -> bool:
         """True for a model that was made before its run was there, which is, or comes now."""

@@ -12,7 +12,7 @@ from azureml_replay.archive.items import FileItem, Payload
 from azureml_replay.archive.reading import FILES_LEFT_OUT
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import compare_files, finding_names, same_by_md5
+from azureml_replay.comparison.files import compare_files, finding_names
 from azureml_replay.comparison.shown import shown
 from azureml_replay.comparison.three_way import GONE_REASON, Fate
 from azureml_replay.errors import Rejected
@@ -20,7 +20,7 @@ from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
-from azureml_replay.files.receipts import other_content, payload_of, payload_of_made
+from azureml_replay.files.receipts import payload_of, payload_of_made
 from azureml_replay.model import Artifact, Finding, Location, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.made_files import MADE
@@ -138,7 +138,7 @@ class FileCheck:
         findings += _compare_index(step.source, expected, indexed, stored)
         findings += self._strange_entries(step, expected, indexed, stored)
         doubtful = self._doubtful(step.source, expected, stored)
-        findings += [_sent_before(step.source, path) for path in sorted(doubtful.untold)]
+        findings += [sent_before(step.source, path) for path in sorted(doubtful.untold)]
         read = await self._read(step.source, expected, stored, doubtful)
         counts = {
             "files": len(expected.files),
@@ -267,13 +267,9 @@ class FileCheck:
 
     def _doubtful(self, run: RunId, expected: ExpectedFiles, there: Mapping[str, StoredFile]) -> Doubtful:
         """By the ledger, where sizes and checksums tell nothing. Where nobody sent a file, nothing is known of it."""
-        touched = AsSent(self.ledger, self.target).written_since(run, expected.files, there)
-        stale = set[str]()
-        for path in other_content(self.ledger.receipts(run), expected.payloads) & there.keys() - touched:
-            wanted, sent = expected.files[path], self.ledger.sent_file(run, path)
-            alike = wanted.size_bytes == there[path].size_bytes and same_by_md5(wanted, there[path]) is None
-            if alike and sent is not None and not same_by_md5(sent, wanted):
-                stale.add(path)
+        as_sent = AsSent(self.ledger, self.target)
+        touched = as_sent.written_since(run, expected.files, there)
+        stale = as_sent.sent_before(run, expected.files, there, expected.payloads) - touched
         return Doubtful(touched, stale, {path for path in stale if not self._tells(expected, path)})
 
     def _tells(self, expected: ExpectedFiles, path: str) -> bool:
@@ -321,8 +317,7 @@ class FileCheck:
         for path in paths:
             md5 = await self._md5(expected, path, forced=path not in doubtful.touched)
             if md5 is None and path in doubtful.touched:
-                edited = Finding(run, f"file {path}: bytes", Fate.EDITED.value, AS_SENT, WRITTEN_SINCE)
-                found += [*self._known(run, path)] or [edited]
+                found += [*self._known(run, path)] or [written_since(run, path)]
             elif md5 is None and path in expected.lost:
                 unknown += 1
                 found += self._known(run, path)
@@ -360,7 +355,13 @@ class FileCheck:
             self.ledger.put_sent_files(run, {path: replace(sent, md5=md5)})
 
 
-def _sent_before(run: RunId, path: str) -> Finding:
+def written_since(run: RunId, path: str) -> Finding:
+    """The finding about a file at whose place somebody wrote, where nobody can tell what it should hold."""
+    return Finding(run, f"file {path}: bytes", Fate.EDITED.value, AS_SENT, WRITTEN_SINCE)
+
+
+def sent_before(run: RunId, path: str) -> Finding:
+    """The finding about a file that changed at the source since, where nobody can tell its bytes now."""
     return Finding(run, shown(f"file {path}"), "differs", AS_NOW, SENT_BEFORE_IT_CHANGED)
 
 

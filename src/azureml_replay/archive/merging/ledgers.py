@@ -79,6 +79,7 @@ class LedgerFold(EvidenceFold, Reading):
         self.begin_target(target, here, there)
         self._name_all(there)
         before = self.receipts_of("main", here, OWNER)
+        self._merge(here, there, OWNER)
         for batch in self._batches("select name from temp.named where name > ? order by name limit ?", ()):
             plain = self._plain(here, batch)
             self._bring(here, there, plain)
@@ -109,7 +110,7 @@ class LedgerFold(EvidenceFold, Reading):
             for table in tables
         )
         sql = f"""
-            select value from json_each(?2) n where value <> '' and not ({ours}) and (
+            select value from json_each(?2) n where not ({ours}) and (
               exists (select 1 from temp.taken t where t.id = n.value and t.theirs = t.generation)
               or not exists (select 1 from main.run r where r.id = n.value)
             )
