@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from azure.ai.ml import Input, Output
-from azure.ai.ml.entities import Data
+from azure.ai.ml.entities import Data, Model
 
 from azureml_replay.azure.workspace import connect
 from azureml_replay.direct.options import AssetsSent
@@ -21,6 +21,7 @@ from e2e.test_assets import token
 from sandbox.conftest import plane
 from sandbox.jobs import Jobs, jobs, shell
 from sandbox.plane import Plane
+from sandbox.test_models import flavoured
 
 __all__ = ["jobs", "plane"]
 
@@ -34,6 +35,22 @@ async def document(workspace: WorkspaceFile, run: str) -> Any:
     async with connect(configured(workspace), clock=FastClock()) as opened:
         place = Location("workspaceartifactstore", f"ExperimentRun/dcid.{run}/replay/assets.json")
         return json.loads(b"".join([piece async for piece in opened.read(place)]))
+
+
+def places(plane: Plane, run: Any) -> dict[str, Any]:
+    """Type and place of what stands for each input and output, but for the run's own files: as clients ask for them."""
+    named = {**run["inputs"], **run["outputs"]}
+    values = {"values": [one["assetId"] for name, one in named.items() if name != "default"]}
+    found = {
+        **plane.document("data", "POST", "/dataversion/batchGetResolvedUris", body=values)["values"],
+        **plane.document("modelregistry", "POST", "/models/batchGetResolvedUris", body=values)["values"],
+    }
+    told = {one["assetId"]: name for name, one in named.items()}
+    return {told[key]: (one["type"], _below(one.get("uri") or one["path"])) for key, one in found.items()}
+
+
+def _below(uri: str) -> str:
+    return uri.partition("/datastores/")[2] or uri
 
 
 def scope_of(plane: Plane) -> str:
@@ -52,9 +69,17 @@ def test_inputs_and_outputs_name_the_assets_of_the_target(
     (tmp_path / "numbers.csv").write_text("1,2")
     numbers = Data(name="numbers", version="1", type="uri_file", path=str(tmp_path / "numbers.csv"))
     jobs.client.data.create_or_update(numbers)
-    line = "echo 12345 > ${{outputs.model}}/m.bin"
-    wanted = {"d": Input(type="uri_file", path="azureml:numbers:1")}
-    run = jobs.run(shell(line, outputs={"model": Output(type="uri_folder")}, inputs=wanted))["runId"]
+    jobs.client.models.create_or_update(Model(name="disk", version="1", path=str(flavoured(tmp_path / "saved"))))
+    line = "echo 12345 > ${{outputs.model}}/m.bin; echo 6 > ${{outputs.net}}/n.bin"
+    wanted = {
+        "d": Input(type="uri_file", path="azureml:numbers:1"),
+        "web": Input(type="uri_file", path="https://example.org/a/b.csv", mode="direct"),
+        "m": Input(type="custom_model", path="azureml:disk:1"),
+    }
+    made = {"model": Output(type="uri_folder"), "net": Output(type="custom_model")}
+    ended = jobs.run(shell(line, outputs=made, inputs=wanted))
+    run = ended["runId"]
+    assert ended["status"] == "Completed"
     named = f"{scope_of(there)}/data/numbers/versions/1"
     there.put("direct", inputs={"d": {"assetId": named, "type": "UriFile"}}, status="Completed")
     target, folder = sandbox.add_workspace(), tmp_path / "archive"
@@ -76,8 +101,10 @@ def test_inputs_and_outputs_name_the_assets_of_the_target(
     assert again.replayed.runs == again.replayed.files == again.verdict.findings == 0
     for side in ("inputs", "outputs"):
         for name, one in source[side].items():
-            moved = one["assetId"].replace(source_scope, scope) if name == "model" else one["assetId"]
+            moved = one["assetId"].replace(source_scope, scope) if name != "default" else one["assetId"]
             assert after[side][name] == one | {"assetId": moved}, name
+    assert {**source["inputs"], **source["outputs"]}.keys() == {"d", "web", "m", "default", "model", "net"}
+    assert places(there, source) == places(Plane(target, token()), after)
     told = {one["where"]: one for one in asyncio.run(document(target, run))["references"]}
     assert direct == f"{scope}/data/numbers/versions/1"
     assert asyncio.run(document(target, "direct"))["references"][0]["target"] == direct

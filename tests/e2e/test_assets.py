@@ -16,6 +16,7 @@ from azure.identity import EnvironmentCredential
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect
+from azureml_replay.direct.asset_undo import OF_RUN
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
@@ -54,10 +55,10 @@ def test_assets_arrive_as_they_were(jobs: Jobs, sandbox: Sandbox, azure_env: dic
     again = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
 
     assert before == after
-    assert (done.replayed.assets.made, done.replayed.assets.failed, done.replayed.assets.refused) == (9, (), ())
-    assert (done.verdict.findings, done.verdict.assets, done.verdict.assets_equal) == (0, 9, 9)
+    assert (done.replayed.assets.made, done.replayed.assets.failed, done.replayed.assets.refused) == (10, (), ())
+    assert (done.verdict.findings, done.verdict.assets, done.verdict.assets_equal) == (0, 10, 10)
     assert again.replayed.assets == AssetsSent()
-    assert (again.verdict.findings, again.verdict.assets_equal) == (0, 9)
+    assert (again.verdict.findings, again.verdict.assets_equal) == (0, 10)
     there.models.download("disk", version="3", download_path=str(tmp_path / "down"))
     assert next((tmp_path / "down").rglob("data.bin")).read_bytes() == b"weights"
     changed_and_undone(source, target, folder, there)
@@ -81,11 +82,12 @@ def changed_and_undone(source: WorkspaceFile, target: WorkspaceFile, folder: Pat
         ("model disk:2: tag mine", "edited in target", "yes")
     ]
     assert "All equal: " in equal
-    assert "9 assets" in equal
+    assert "10 assets" in equal
     assert "Not equal: 1 finding in 1 asset: " in differing, "the report says what verify says"
     assert "All equal" not in differing
-    assert plain == {Said.EQUAL: 9}
+    assert plain == {Said.EQUAL: 10}
     assert edited == dict.fromkeys(("model disk:2", "model disk:2: tag mine"), Said.DIFFERS), "and so does --differ"
+    assert Counter(OF_RUN in why for _, why in gone.left) == {True: 1, False: 2}
     assert gone.assets == 6, "not the code of the job, and not what was archived already"
     assert left == {"2"}
     assert (back.assets.updated, back.assets.failed) == (6, ())

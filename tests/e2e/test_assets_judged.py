@@ -13,12 +13,14 @@ from typing import Any
 
 import mlflow
 import pytest
+import yaml  # type: ignore[import-untyped]
 from azure.ai.ml import Input, command, dsl
 from azure.ai.ml.entities import CommandComponent
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.direct.assets import COPIED, UNLINKED
+from azureml_replay.planning.asset_fit import TAKEN_OUT
 from azureml_replay.planning.assets import REDACTED
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.assets import client_of, filled, listed, small
@@ -59,8 +61,17 @@ def test_models_answer_to_mlflow_on_both_sides(
     assert (done.verdict.findings, done.verdict.assets_equal) == (0, 3)
     assert versions(MlflowClient(uri)) == before
     assert {one[2] for one in before if one[0] == "own"} == {run.info.run_id}
+    for side in (tracking_uri(plane.workspace), uri):
+        assert searched(side, "") == ["disk:1", "own:2", "own:1"]
+        assert searched(side, f"run_id = '{run.info.run_id}'") == ["own:2", "own:1"]
+        assert searched(side, "name = 'disk'") == ["disk:1"]
     for model in ("models:/own/1", "models:/disk/1"):
         assert mlflow.pyfunc.load_model(model).predict(None) == "it works"
+
+
+def searched(uri: str, asked: str) -> list[str]:
+    """What MLflow's registry finds of models that are no prompts."""
+    return [f"{one.name}:{one.version}" for one in MlflowClient(uri).search_model_versions(asked)]
 
 
 def versions(client: MlflowClient) -> list[tuple[Any, ...]]:
@@ -121,24 +132,56 @@ def counts(plane: Plane) -> dict[str, int]:
     return found
 
 
+def private(secret: str) -> dict[str, dict[str, Any]]:
+    """Environments that have a secret in one place each: options of pip, in each spelling, and variables."""
+    index = f"https://me:{secret}@pypi.example/simple"
+    options = {
+        "extra": f"--extra-index-url {index}",
+        "equals": f"--index-url={index}",
+        "short": f"-i {index}",
+        "links": f"--find-links {index}",
+        "package": f"own @ git+https://{secret}@git.example/own.git",
+    }
+    files = {name: {"dependencies": ["python=3.11", {"pip": [option, "own"]}]} for name, option in options.items()}
+    files["variables"] = {"dependencies": ["python=3.11"], "variables": {"INDEX_PASSWORD": secret, "A": "1"}}
+    return {
+        **{name: {"image": "ubuntu", "condaFile": yaml.safe_dump(file)} for name, file in files.items()},
+        "probe": {"image": "ubuntu", "inferenceConfig": {"livenessRoute": {"port": 1, "path": f"/?token={secret}"}}},
+        "image": {"image": f"https://me:{secret}@images.example/own"},
+    }
+
+
 def test_what_had_a_secret_is_listed_and_not_made(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
-    """A token in a package index of a conda file: the archive has none of it, the target no such environment."""
-    secret = "".join(("https://me:", "sw0rdf1sh", "@pypi.example/simple"))
-    conda = f'{{"dependencies": ["python=3.11", {{"pip": ["--extra-index-url {secret}", "own"]}}]}}'
-    body = {"properties": {"image": "ubuntu", "condaFile": conda}}
-    plane.document("arm", "PUT", "/environments/private/versions/1", API, body)
+    """A secret in what makes an asset: the archive has none of it, the target no such asset, and each has its line.
+
+    One in a tag, a property or a description is taken out of that, and told.
+    """
+    secret = secrets.token_urlsafe(24)
+    bad = private(secret)
+    for name, said in bad.items():
+        plane.document("arm", "PUT", f"/environments/{name}/versions/1", API, {"properties": said})
+    spec = {"type": "command", "command": "true", "environment_variables": {"API_KEY": secret}, "name": "steps"}
+    plane.document("arm", "PUT", "/components/steps/versions/1", API, {"properties": {"componentSpec": spec}})
+    told = {"tags": {"password": secret}, "properties": {"p": f"token={secret}"}, "description": f"password={secret}"}
+    plane.document("arm", "PUT", "/environments/told/versions/1", API, {"properties": {"image": "ubuntu", **told}})
     small(plane)
     target = sandbox.add_workspace()
 
     done = asyncio.run(migrated(plane.workspace, target, tmp_path / "archive", options=EVERYTHING))
 
     there = Plane(target, token())
-    assert there("arm", "GET", "/environments/private/versions/1", API).status_code == 404
-    assert done.verdict.reasons[REDACTED] == 1
-    assert b"sw0rdf1sh" not in (tmp_path / "archive" / "archive.db").read_bytes()
+    assert [there("arm", "GET", f"/environments/{one}/versions/1", API).status_code for one in bad] == [404] * len(bad)
+    assert there("arm", "GET", "/components/steps/versions/1", API).status_code == 404
+    assert done.verdict.reasons[REDACTED] == len(bad) + 1
+    assert secret.encode() not in (tmp_path / "archive" / "archive.db").read_bytes()
     with Archive.open(tmp_path / "archive", write=False) as archive:
-        assert [str(one.key) for one in archive.assets() if one.redacted] == ["environment private:1"]
+        redacted = {str(one.key) for one in archive.assets() if one.redacted}
+    assert redacted == {*(f"environment {name}:1" for name in bad), "component steps:1"}
     assert listed(there) == listed(plane)
+    assert secret not in json.dumps(there.arm("/environments/told/versions/1"))
+    fields = ("tag password", "property p", "description")
+    assert done.verdict.reasons["; ".join(f"{name}: {TAKEN_OUT}" for name in fields)] == 1
+    assert done.verdict.findings == 0
 
 
 def test_no_default_and_no_input_whose_name_says_secret_goes_out(

@@ -88,6 +88,7 @@ def test_nothing_stands_in_the_way(small_history: WorkspaceFile, calm: Sandbox, 
         ("text-model-versions", "text versions", Outcome.OK, "MLflow shows a model's version that is no number"),
         ("no-model-aliases", "model aliases", Outcome.WARNING, "knows no aliases"),
         ("repeat-outputs", "output data", Outcome.WARNING, "makes another version"),
+        ("no-unregistered-assets", "input models", Outcome.WARNING, "no route that makes what stands for inputs"),
         ("fixed-run-outputs", "run outputs", Outcome.WARNING, "takes no other outputs"),
     ],
 )
@@ -133,7 +134,9 @@ OF_ASSETS = {
     "asset stages": "a model that is archived keeps its stage",
     "text versions": "MLflow shows no model's version that is no number",
     "model aliases": "MLflow's registry knows aliases; they are not carried",
-    "output data": "a second making is refused",
+    **dict.fromkeys(
+        ("output data", "input data", "output models", "input models"), "a second making leads to the first"
+    ),
     "run outputs": "a run that has ended takes other outputs",
 }
 

@@ -19,6 +19,7 @@ from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.planning.assets import MAPPED_OUTPUT, AssetChoice, AssetData
 from azureml_replay.report_page.assets import AssetBook
+from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.assets import client_of
@@ -110,6 +111,39 @@ def test_what_lies_in_a_datastore_refers_to_another_one(
     assert sorted(left.replayed.assets.left) == [f"data {OUTPUT}:1", "data far:1"]
     assert sum("left alone" in why for why in left.verdict.reasons) == 1
     refused(folder, capsys)
+
+
+@pytest.mark.parametrize("conflict", [AssetConflict.SKIP, AssetConflict.NEXT])
+def test_undo_knows_what_was_made_while_another_datastore_stood_for_it(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path, conflict: AssetConflict
+) -> None:
+    """Whatever `--map-datastore` says by then; back to the first one, what was made first is found again."""
+    filled(plane, tmp_path)
+    target, folder = sandbox.add_workspace(), tmp_path / "archive"
+    there = Plane(target, token())
+    for name in ("crew", "other"):
+        stored(there, name, key_of(there))
+    run = partial(migrated, plane.workspace, target, folder)
+
+    asyncio.run(run(options=with_stores(team="crew")))
+    asyncio.run(run(options=with_stores(conflict, team="other")))
+    made = versions(there)
+    asyncio.run(run(options=with_stores(conflict, team="crew")))
+    back = versions(there)
+    asyncio.run(run(options=with_stores(conflict, team="other")))
+    gone = asyncio.run(called(target, folder, undo))
+    again = asyncio.run(called(target, folder, undo))
+
+    assert len(made) == len(back) == (1 if conflict is AssetConflict.SKIP else 2)
+    assert not any(made.values())
+    assert all(versions(there).values())
+    assert (gone.assets, again.assets) == (len(made), 0)
+
+
+def versions(there: Plane) -> dict[str, bool]:
+    """Version of the data -> whether it is archived."""
+    listed = there.arm("/data/far/versions", listViewType="All")["value"]
+    return {one["name"]: one["properties"]["isArchived"] for one in listed}
 
 
 def told(folder: Path, target: str, capsys: pytest.CaptureFixture[str]) -> Any:

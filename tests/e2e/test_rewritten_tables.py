@@ -43,15 +43,22 @@ def long(workspace: WorkspaceFile, path: str) -> str:
     )
 
 
-def table(workspace: WorkspaceFile, left: WorkspaceFile) -> str:
-    """With a comment, which stays; the path that leads out of the folder is `left`'s."""
+def as_listed(plane: Plane, path: str) -> str:
+    """As lists of data name a place: by the workspace's guid."""
+    return f"azureml://workspaces/{plane.properties['workspaceId']}/datastores/workspaceblobstore/paths/{path}"
+
+
+def table(workspace: WorkspaceFile, left: WorkspaceFile, other_in_list: str, in_list: str = "") -> str:
+    """With a comment, which stays; the paths that lead out of the folder are `left`'s."""
     own, other = long(workspace, f"{FOLDER}a.csv"), long(left, "tables/tab/b.csv")
-    return f"paths:  # three\n  - file: ./a.csv\n  - file: '{own}'\n  - file: {other}\ntransformations: []\n"
+    lines = ["./a.csv", f"'{own}'", other, in_list or own, other_in_list]
+    return "\n".join(["paths:  # five", *(f"  - file: {one}" for one in lines), "transformations: []\n"])
 
 
 def filled(plane: Plane) -> str:
     """A table in a folder; its text."""
-    text = table(plane.workspace, plane.workspace)
+    outside = as_listed(plane, "tables/c.csv")
+    text = table(plane.workspace, plane.workspace, outside, as_listed(plane, f"{FOLDER}a.csv"))
     uris = ["./a.csv", long(plane.workspace, f"{FOLDER}a.csv"), long(plane.workspace, "tables/tab/b.csv")]
 
     async def write() -> None:
@@ -80,12 +87,14 @@ def test_a_carried_table_reads_the_target(plane: Plane, sandbox: Sandbox, tmp_pa
 
     assert (bare.replayed.assets.files, bare.verdict.findings, untouched) == (2, 0, text.encode())
     assert (done.replayed.assets.failed, done.replayed.assets.files, done.verdict.findings) == ((), 2, 0)
-    assert asyncio.run(bytes_of(target, f"{FOLDER}MLTable")).decode() == table(target, plane.workspace)
+    assert asyncio.run(bytes_of(target, f"{FOLDER}MLTable")).decode() == table(
+        target, plane.workspace, as_listed(plane, "tables/c.csv")
+    )
     assert asyncio.run(bytes_of(target, f"{FOLDER}MLTable.source")) == text.encode()
-    assert done.verdict.reasons[TABLE_LEFT.format("1 path")] == 1
+    assert done.verdict.reasons[TABLE_LEFT.format("2 paths")] == 1
     assert (again.replayed.assets, again.verdict.findings) == (AssetsSent(), 0)
     assert (later.replayed.assets.updated, later.replayed.assets.files, later.verdict.findings) == (1, 0, 0)
-    assert later.verdict.reasons[TABLE_LEFT.format("1 path")] == 1
+    assert later.verdict.reasons[TABLE_LEFT.format("2 paths")] == 1
     lost(Plane(target, token()), f"{FOLDER}MLTable.source")
     absent = asyncio.run(called(target, folder, verify))
     assert [one.what for one in absent.first] == ["data t:1: file MLTable.source"]

@@ -75,7 +75,7 @@ class AssetReceipt:
 _COLUMNS = "kind, name, version, state, there_name, there_version, planned, answered, fields, detail"
 CHOICES = Topic(Way.ASSET, "")
 """Whose evidence says which choices of assets were made."""
-_CHOICES, _STORES = "assets", "stores"
+_CHOICES, _STORES, _EARLIER = "assets", "stores", "earlier"
 
 
 def topic_of(key: AssetKey) -> Topic:
@@ -143,6 +143,7 @@ class AssetReceipts(OfTarget):
         """
         key, there, before = receipt.key, receipt.there, self._asset_receipt(receipt.key)
         with self._transaction(durable=True):
+            self._keep_earlier(before, receipt)
             if before is None or before.told != receipt.told:
                 self._unsettle_asset(key)
             cells = (key.kind.value, key.name, key.version, receipt.state.value, there.name, there.version)
@@ -152,6 +153,28 @@ class AssetReceipts(OfTarget):
                 "insert or replace into asset_receipt values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (self._owner(), *cells, *digests, detail, now().ticks),
             )
+
+    def earlier_assets(self) -> list[AssetReceipt]:
+        """What this archive made of assets that it gave another name there since, or leaves alone: undo has to know."""
+        with read_back("what was made of assets before"):
+            return [_earlier(one) for one in self._told().get(_EARLIER) or ()]
+
+    def put_earlier_assets(self, held: Sequence[AssetReceipt]) -> None:
+        """In place of what was known, in the caller's transaction."""
+        self._tell({**self._told(), _EARLIER: [_earlier_row(one) for one in held]})
+
+    def forget_earlier(self, receipt: AssetReceipt) -> None:
+        """Once it is taken back. Repeatable."""
+        with self._transaction(durable=True):
+            self.put_earlier_assets([one for one in self.earlier_assets() if one.there != receipt.there])
+
+    def _keep_earlier(self, before: AssetReceipt | None, now: AssetReceipt) -> None:
+        held = self.earlier_assets()
+        kept = [one for one in held if one.there != now.there or now.state is AssetState.LEFT]
+        if before is not None and _outlives(before, now):
+            kept = [*(one for one in kept if one.there != before.there), before]
+        if kept != held:
+            self.put_earlier_assets(kept)
 
     def _asset_receipt(self, key: AssetKey) -> AssetReceipt | None:
         row = self._one(
@@ -224,6 +247,35 @@ def _fate(
     told = AssetState(state)
     there = AssetKey(key.kind, name or key.name, version or key.version) if told in THERE else None
     return FATES.get(told), there, detail
+
+
+def _outlives(before: AssetReceipt, now: AssetReceipt) -> bool:
+    """True where what was made, or may have been, is there beside what becomes of the asset now."""
+    elsewhere = now.there != before.there
+    if before.state is AssetState.SENT:
+        return elsewhere or now.state not in {AssetState.SENDING, AssetState.SENT, AssetState.UNDONE}
+    sending = before.state is AssetState.SENDING
+    return sending and (now.state is AssetState.LEFT or (elsewhere and now.state is AssetState.SENDING))
+
+
+def _earlier_row(one: AssetReceipt) -> list[Json]:
+    there = (one.there.name, one.there.version)
+    return [
+        *(one.key.kind.value, one.key.name, one.key.version, one.state.value),
+        *(*there, one.planned, one.answered, dict(one.fields)),
+    ]
+
+
+def _earlier(row: Sequence[Any]) -> AssetReceipt:
+    kind, name, version, state, there_name, there_version, planned, answered, fields = row
+    return AssetReceipt(
+        key=AssetKey(AssetKind(kind), name, version),
+        state=AssetState(state),
+        there=AssetKey(AssetKind(kind), there_name, there_version),
+        planned=planned,
+        answered=answered,
+        fields=dict(fields),
+    )
 
 
 def _receipt(row: tuple[Any, ...]) -> AssetReceipt:

@@ -58,6 +58,8 @@ class AssetLooks:
     receipts: dict[AssetKey, AssetReceipt]
     on_conflict: AssetConflict
     expected: AssetsThere
+    earlier: Sequence[AssetReceipt] = ()
+    """What was made under names that were given up since."""
     conflicts: list[AssetKey] = field(default_factory=list)
     _versions: dict[tuple[AssetKind, str], list[Asset]] = field(default_factory=dict)
 
@@ -93,7 +95,18 @@ class AssetLooks:
         if found.content == wanted.content:
             self._name(asset.key, found.key)
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
+        if before := await self._made_earlier(asset, wanted.content):
+            self._name(asset.key, before.key)
+            return self._of_ours(asset, wanted, before, receipt)
         return await self._in_the_way(asset, found)
+
+    async def _made_earlier(self, asset: Asset, wanted: Json) -> Asset | None:
+        """What is wanted again, and was made when it was wanted before."""
+        for one in self.earlier:
+            found = await self.target.asset(one.there) if one.key == asset.key else None
+            if found and found.content == wanted and is_made_from(found, asset.key, self.source):
+                return found
+        return None
 
     def _of_ours(self, asset: Asset, wanted: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
         answered = receipt is not None and receipt.answered is not None
@@ -123,7 +136,7 @@ class AssetLooks:
 
     async def _in_the_way(self, asset: Asset, found: Asset) -> AssetLooked:
         self.conflicts.append(asset.key)
-        if self.on_conflict is not AssetConflict.NEXT:
+        if self.on_conflict is not AssetConflict.NEXT or asset.is_port:  # such a one has no other name
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
         there = AssetKey(asset.key.kind, found.key.name, await self._next(asset, found.key))
         self._name(asset.key, there)

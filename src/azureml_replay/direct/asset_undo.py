@@ -21,12 +21,15 @@ AT_ONCE = 8
 NOT_OURS = "it does not say that it was made from this source"
 CHANGED = "it was changed in the target since"
 NO_FLAG = "code cannot be archived: it stays"
+OF_RUN = "it stands for an input or output of its run, and is in no list: it stays"
 
 
 def undoable_assets(ledger: TargetLedger) -> list[AssetReceipt]:
-    """Those that were made, or may have been."""
+    """Those that were made, or may have been; also under names that calls with other options gave up since."""
     states = (AssetState.SENT, AssetState.SENDING)
-    return [one for one in ledger.asset_receipts().values() if one.state in states]
+    current = [one for one in ledger.asset_receipts().values() if one.state in states]
+    names = {one.there for one in current}
+    return [*current, *(one for one in ledger.earlier_assets() if one.there not in names)]
 
 
 @dataclass(slots=True)
@@ -39,6 +42,11 @@ class AssetUndo:
     count: int = 0
     left: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    earlier: list[AssetReceipt] = field(init=False)
+    """Of which something else became since."""
+
+    def __post_init__(self) -> None:
+        self.earlier = self.ledger.earlier_assets()
 
     async def all(self) -> None:
         """Repeatable."""
@@ -60,13 +68,18 @@ class AssetUndo:
             self.failed.append(f"{receipt.there}: {noted(error, str(receipt.there))}")
 
     async def _archive(self, receipt: AssetReceipt, there: Asset) -> None:
-        if why := self._why_not(receipt, there):
+        why = self._why_not(receipt, there)
+        if why == NOT_OURS and receipt in self.earlier:
+            self._note(receipt)
+        elif why:
             self.left.append(f"{receipt.there}: {why}")
-            return
-        self._note(receipt, await self.target.remove_asset(there))
-        self.count += 1
+        else:
+            self._note(receipt, await self.target.remove_asset(there))
+            self.count += 1
 
     def _why_not(self, receipt: AssetReceipt, there: Asset) -> str:
+        if there.is_port:
+            return OF_RUN
         if not is_made_from(there, receipt.key, self.archive.source):
             return NOT_OURS
         if there.key.kind is AssetKind.CODE:
@@ -96,6 +109,9 @@ class AssetUndo:
         return there.fields == (receipt.fields if receipt else made.fields if made else {})
 
     def _note(self, receipt: AssetReceipt, answer: Asset | None = None) -> None:
+        if receipt in self.earlier:
+            self.ledger.forget_earlier(receipt)
+            return
         fields = answer.fields if answer else {}
         self.ledger.put_asset_receipt(replace(receipt, state=AssetState.UNDONE, fields=fields))
 

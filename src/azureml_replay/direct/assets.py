@@ -93,8 +93,8 @@ class AssetSender:
         self.by_key = {one.key: one for one in self.planned}
         self.receipts = self.ledger.asset_receipts()
         self.loses_links = self._was_seen_to_lose_links()
-        source = self.archive.source
-        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there)
+        source, earlier = self.archive.source, self.ledger.earlier_assets()
+        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there, earlier)
         self.names = NameSender(self.archive, self.ledger, self.target, self.there)
 
     @property
@@ -257,8 +257,9 @@ class AssetSender:
 
     async def _make(self, one: AssetLooked) -> None:
         """Bytes first: an asset whose bytes are not there is worse than none."""
-        if one.asset.output is not None and self._run_there(one.asset) is None:
-            self._fail(one.asset.key, f"run {one.asset.run}, whose output it is, is not there yet")
+        if one.asset.is_port and self._run_there(one.asset) is None:
+            side = "output" if one.asset.input is None else "input"
+            self._fail(one.asset.key, f"run {one.asset.run}, whose {side} it is, is not there yet")
             return
         why, files, size = await self.files.bring(one.asset)
         if why == NO_FILES:
@@ -294,7 +295,7 @@ class AssetSender:
         signed = signed_asset(one.asset, self.archive.source)
         wanted = marked_asset(self.there.of(signed))
         wanted = replace(wanted, archived=signed.archived and not self.target.asset_rule.archives)
-        if wanted.run is not None and one.there.version.isdecimal() and self.loses_links:
+        if wanted.run is not None and one.there.version.isdecimal() and self.loses_links and not wanted.is_port:
             with suppress(Rejected):
                 return await self.target.put_linked_model(wanted, self._names(one))
         return await self.target.put_asset(wanted, self._names(one))
@@ -411,7 +412,7 @@ class AssetSender:
 
 
 def _after_runs(one: PlannedAsset) -> bool:
-    return one.key.kind in AFTER_RUNS or one.asset.output is not None
+    return one.key.kind in AFTER_RUNS or one.asset.is_port
 
 
 def asset_sender(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.planning.names import fit_name, fit_text
+from azureml_replay.redact import STARS
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind
 from azureml_replay.workspace.asset_rule import MOST_SKIPPED, AssetRule
 
@@ -23,6 +24,7 @@ TOO_LONG = "{}: longer than {} characters"
 TAG_NAME = "tag {}: it is {} there, as the target takes no such name"
 ARCHIVED = "an MLflow server archives no version: its tag azureml_replay.archived says it"
 NO_PROPERTIES = "names have no properties there"
+TAKEN_OUT = "a secret was taken out of it"
 NAME_ARCHIVED = "no name is archived there"
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _NAMESPACES = ("property.", "azureml_replay")
@@ -102,9 +104,10 @@ def _cut(made: str, name: str, most: int) -> str:
 
 def fit_asset(asset: Asset, rule: AssetRule, version: str | None = None) -> FittedAsset:
     """The asset as such a target can hold it; `version`: the one that is asked for there."""
+    told = taken_out(asset)
     if asset.key.kind not in rule.kinds or asset.key.kind is not AssetKind.MODEL:
-        return FittedAsset(asset)
-    fitting = _Fitting(asset, rule)
+        return FittedAsset(asset, told)
+    fitting = _Fitting(asset, rule, [*told])
     key = AssetKey(asset.key.kind, fitting.name(), version or asset.key.version)
     if key.version != asset.key.version:
         fitting.losses.append(NUMBERED.format(key.version))
@@ -122,11 +125,17 @@ def fit_asset(asset: Asset, rule: AssetRule, version: str | None = None) -> Fitt
     return FittedAsset(fitted, tuple(fitting.losses))
 
 
+def taken_out(held: Asset | AssetContainer) -> tuple[str, ...]:
+    """What of a text that people wrote the archive never had, since it was a secret."""
+    return tuple(f"{name}: {TAKEN_OUT}" for name, value in held.fields.items() if STARS in str(value))
+
+
 def fit_container(container: AssetContainer, name: str, rule: AssetRule) -> tuple[AssetContainer, tuple[str, ...]]:
     """What the versions of a name share, under its name in a target, as that can hold it; and what that loses."""
+    told = taken_out(container)
     if rule.properties:
-        return replace(container, name=name), ()
-    fitting = _Fitting(Asset(key=AssetKey(container.kind, name, ""), content=None), rule)
+        return replace(container, name=name), told
+    fitting = _Fitting(Asset(key=AssetKey(container.kind, name, ""), content=None), rule, [*told])
     fitted = replace(
         container,
         name=name,

@@ -15,7 +15,7 @@ _UNNAMED = frozenset({AssetKind.CODE})
 
 def has_name(asset: Asset) -> bool:
     """False for what was made for one job or run, or is the service's: nobody describes such a name."""
-    return not (asset.anonymous or asset.output or asset.managed or asset.key.kind in _UNNAMED)
+    return not (asset.anonymous or asset.is_port or asset.managed or asset.key.kind in _UNNAMED)
 
 
 def names_of(assets: Iterable[Asset]) -> list[AssetKey]:

@@ -123,6 +123,7 @@ UNLINKED = "the target keeps no link from it to run {}: its property azureml_rep
 RUN_ABSENT = "run {}, which made it, is not in the target: it is linked to none"
 IN_THE_WAY = "the target has another one under that name and version, which was left alone"
 RUN_LEFT = "run {} is not carried, whose files its bytes are"
+PORT_LEFT = "run {} is not carried, of which it is an {}"
 NO_FILES_THERE = "no files are written there, and a model's bytes are files of a run"
 UNLISTED = "its files could not be listed when it was extracted: extract again"
 NOT_READ = "the last extraction did not read it: extract again"
@@ -225,13 +226,17 @@ def digest_of_asset(asset: Asset, listing: str = "") -> str:
 
 def _bytes_otherwise(asset: Asset) -> bool:
     """Registered data whose bytes come along, or an output whose bytes do not: neither is so unless it is asked for."""
-    return asset.key.kind is AssetKind.DATA and asset.owns_bytes != (asset.output is not None)
+    return _may_lack_bytes(asset) and asset.owns_bytes != (asset.output is not None)
+
+
+def _may_lack_bytes(asset: Asset) -> bool:
+    return asset.key.kind is AssetKind.DATA or asset.output is not None
 
 
 def as_planned(asset: Asset, planned: str, listing: str = "") -> Asset | None:
     """The asset with or without its bytes, as a receipt has it planned; None where it is another one by now."""
     ways = [asset]
-    if asset.key.kind is AssetKind.DATA:
+    if _may_lack_bytes(asset):
         ways += [replace(asset, owns_bytes=not asset.owns_bytes), replace(asset, owns_bytes=True, rewrites=True)]
     return next((one for one in ways if digest_of_asset(one, listing) == planned), None)
 
@@ -288,7 +293,7 @@ def as_edited(wanted: Asset, there: Asset, sent: Mapping[str, Json]) -> Asset:
 
 def why_not(asset: Asset, rule: AssetRule) -> str:
     """Why an asset is not made in such a target; empty where it is."""
-    if asset.key.kind not in rule.kinds:
+    if asset.key.kind not in rule.kinds or (asset.input is not None and not rule.inputs):
         return UNKNOWN_THERE
     if asset.managed:
         return asset.managed

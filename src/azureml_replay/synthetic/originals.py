@@ -83,6 +83,8 @@ def unnamed(archive: Archive, ledger: TargetLedger | None, roots: Iterable[RunId
     keys = {use.key for use in _uses(archive, roots) if use.key is not None and use.key.kind in _NAMED}
     found: dict[str, int] = {}
     for key in sorted(keys - there.keys()):
+        if (asset := archive.asset(key)) and asset.is_port:
+            continue  # the new job's own stand for these
         found[key.kind.value] = found.get(key.kind.value, 0) + 1
     return found
 

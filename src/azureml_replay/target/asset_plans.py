@@ -23,6 +23,7 @@ from azureml_replay.planning.assets import (
     NO_FILES,
     NO_FILES_THERE,
     NOT_READ,
+    PORT_LEFT,
     RUN_ABSENT,
     RUN_LEFT,
     UNLISTED,
@@ -66,6 +67,8 @@ class Carried(Protocol):
         ...
 
 
+_PORTS = frozenset({AssetKind.DATA, AssetKind.MODEL})
+"""Kinds that named outputs have."""
 _STANDING = frozenset({AssetState.SENDING, AssetState.SENT, AssetState.ADOPTED, AssetState.UNDONE})
 """States of what went into the target: it is expected there, whoever leads to it by now."""
 
@@ -220,22 +223,29 @@ class AssetPlanning:
         return self.led if choice.scope is not AssetScope.NAMED else _named(choice, self.held, self.led)
 
     def _left(self, asset: Asset, files: FileChoice) -> str:
-        """Why an asset is left out of a target that has its bytes among the files of runs alone; empty where not."""
+        """Why an asset is left out for want of its run, or of that run's files; empty where it is not."""
         run = carrier(asset) if self.rule.bytes_in_runs else None
         if run is None:
-            return ""
+            return self._lacks_its_run(asset)
         if not self.rule.files:
             return NO_FILES_THERE
         if not files.artifacts:
             return NO_FILES
         return "" if self._stands_for(run) or run in self.runs else RUN_LEFT.format(run)
 
+    def _lacks_its_run(self, asset: Asset) -> str:
+        """Of what stands for an input or output of a run that is not there, and does not come."""
+        if not asset.is_port or asset.run in self.runs or self._stands_for(asset.run):
+            return ""
+        return PORT_LEFT.format(asset.run, "input" if asset.output is None else "output")
+
     def _outputs_left(self, choice: AssetChoice) -> Iterator[PlannedAsset]:
         """Named outputs that the archive knows, and that this choice does not take."""
-        if choice.none or AssetKind.DATA not in choice.kinds:
-            for key in sorted(self.led):
-                if self.held[key].output is not None and self.held[key].owns_bytes:
-                    yield PlannedAsset(asset=self.held[key], fate=AssetFate.OMITTED, reason=NAMED_OUTPUT)
+        kinds = _PORTS if choice.none else _PORTS - choice.kinds
+        for key in sorted(self.led) if kinds else ():
+            held = self.held[key]
+            if held.output is not None and held.owns_bytes and key.kind in kinds:
+                yield PlannedAsset(asset=held, fate=AssetFate.OMITTED, reason=NAMED_OUTPUT)
 
     def _as_known(self, whole: PlannedAsset, chosen: PlannedAsset) -> PlannedAsset:
         """What became of it as long as the source's is what it was then.

@@ -111,7 +111,9 @@ class Asset:
     run: RunId | None = None
     """The run that made it."""
     output: str | None = None
-    """The named output of its run that it is: the service makes such data, under a name of its own."""
+    """The named output of its run that it is: the service makes such assets, under a name of its own."""
+    input: str | None = None
+    """The input of its run that it stands for, likewise."""
     owns_bytes: bool = False
     """True where its bytes belong to it; those of other data are somebody's, and stay where they are."""
     at_home: bool = False
@@ -126,6 +128,8 @@ class Asset:
     """Datastores of its workspace -> those of the target that stand for them; of the same name where none does."""
     rewrites: bool = False
     """True where paths of its MLTable that name the source's workspace are to name the target's."""
+    workspace_guid: str = ""
+    """By which URIs in what it says name its own workspace; empty where nothing depends on it, or nobody said it."""
     uses: tuple[AssetUse, ...] = ()
     hidden: str | None = None
     """The reason why a part of what makes it cannot be read; None where all of it was."""
@@ -144,6 +148,11 @@ class Asset:
     def identity(self) -> str:
         """Equal for equal content: 32 digits."""
         return digest_of(self.content)
+
+    @property
+    def is_port(self) -> bool:
+        """True for one that stands for an input or output of its run: nobody gave it a name, a version, or a text."""
+        return self.output is not None or self.input is not None
 
     @property
     def there(self) -> Location | None:

@@ -25,6 +25,8 @@ class AssetRule:
     """True where the workspace numbers the versions of a name itself: making one is not repeatable."""
     bytes_in_runs: bool = False
     """True where the bytes of an asset lie among the files of a run, or it has none."""
+    inputs: bool = True
+    """False where inputs of runs are no assets."""
     files: bool = True
     """False where nobody wants files there."""
     aliases: bool = False
@@ -51,6 +53,7 @@ MLFLOW_ASSETS = AssetRule(
     kinds=frozenset({AssetKind.MODEL}),
     counted=True,
     bytes_in_runs=True,
+    inputs=False,
     aliases=True,
     properties=False,
     archives=False,

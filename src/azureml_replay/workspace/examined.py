@@ -60,6 +60,10 @@ class TrialAssets:
     """A pipeline component that uses the other one."""
     output: Asset
     """The data of a named output of the run."""
+    input: Asset
+    """Of an input."""
+    output_model: Asset
+    input_model: Asset
 
 
 class Examined(Target, LendsFiles, Protocol):

@@ -41,10 +41,8 @@ def place(world: World, workspace: Workspace, uri: str) -> Place:
     Raises:
         Unreadable: the datastore or asset does not exist, or the URI has another form.
     """
-    if named := _ASSET.fullmatch(uri) or _NAMED.fullmatch(uri):
-        return place(world, workspace, _asset_uri(world, workspace, named[1], named[2]))
-    if named := _MODEL.fullmatch(uri):
-        return place(world, workspace, _model_uri(world, workspace, named[1], named[2]))
+    if (behind := resolved(world, workspace, uri)) != uri:
+        return place(world, workspace, behind)
     if match := _DATASTORE.fullmatch(uri):
         return Place(*_datastore(world, workspace, match[1]), match[2])
     if uri.startswith("https://"):
@@ -52,6 +50,15 @@ def place(world: World, workspace: Workspace, uri: str) -> Place:
         container, _, path = unquote(parts.path).lstrip("/").partition("/")
         return Place(str(parts.hostname).removesuffix(SUFFIX), container, path)
     raise Unreadable(f"{uri} is no URI that can be read here")
+
+
+def resolved(world: World, workspace: Workspace, uri: str) -> str:
+    """The URI behind the id of a data asset or model; any other as it is. Raises Unreadable where there is none."""
+    if named := _ASSET.fullmatch(uri) or _NAMED.fullmatch(uri):
+        return _asset_uri(world, workspace, named[1], named[2])
+    if named := _MODEL.fullmatch(uri):
+        return _model_uri(world, workspace, named[1], named[2])
+    return uri
 
 
 def long_uri(workspace: Workspace, uri: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from azureml_sandbox.assets import implicit
 from azureml_sandbox.assets.model_uris import long_model_uri
+from azureml_sandbox.assets.places import Unreadable, resolved
 from azureml_sandbox.compute.record import Record
 from azureml_sandbox.compute.site import Site
 from azureml_sandbox.compute.values import MODELS, Data, Value
@@ -32,10 +33,19 @@ def _named(run_id: str, name: str, value: Data) -> str:
 
 def _asset(site: Site, run_id: str, name: str, data: Data) -> Document:
     world, workspace = site.world, site.workspace
+    place = _place(site, data.uri)
     if data.kind in MODELS:
-        uri = long_model_uri(workspace, data.uri)
+        uri = long_model_uri(workspace, place)
         told: Document = {"modelType": data.kind, "modelUri": uri, "flavors": {}, "jobName": run_id}
         implicit.put_model(world, workspace, name, told, {})
         return {"assetId": implicit.asset_id(workspace, "models", name), "type": data.wire_type}
-    implicit.put_data(world, workspace, name, data.uri, data.kind)
+    implicit.put_data(world, workspace, name, place, data.kind)
     return {"assetId": implicit.asset_id(workspace, "data", name), "type": data.wire_type}
+
+
+def _place(site: Site, uri: str) -> str:
+    """Where an input lies that is named as an asset: what stands for it leads there, as any data does."""
+    try:
+        return resolved(site.world, site.workspace, uri)
+    except Unreadable:
+        return uri

@@ -70,6 +70,7 @@ STRICT: Mapping[str, str] = {
     "overwrite-assets": "ARM lets a model, data, an environment or a component be changed into another one",
     "drop-archived-stages": "ARM keeps no stage of a model that is archived",
     "few-asset-tags": "ARM refuses an asset with more than 15 tags",
+    "no-unregistered-assets": "no route makes what stands for an input or output of a run",
     "repeat-outputs": "each createUnregisteredOutput for an output of a run makes another version of its data",
     "fixed-run-outputs": "inputs and outputs of a run stay as it was made with",
     "text-model-versions": "MLflow's registry shows versions of models that are no number, too",
@@ -87,6 +88,8 @@ _LACKS = {
     "no-model-aliases": "/mlflow/{version}/api/2.0/mlflow/registered-models/alias",
     "no-entry-removal": "/artifact/v2.0/artifacts/{origin}/{container}/batch/metadata:delete",
 }
+_LACKS_ALL = {"no-unregistered-assets": "/createUnregistered"}
+"""Variants that lack each route that has this in it."""
 EVENT_LAG_MS = 2_000
 DELETION_LAG_MS = 100
 KEPT_DAYS = 100
@@ -215,7 +218,8 @@ class Declared:
 
     def lacks(self, workspace: str, route: str) -> bool:
         """Whether the service of this workspace has no such route."""
-        return any(_LACKS.get(name) == route for name in self.variants(workspace))
+        variants = self.variants(workspace)
+        return any(_LACKS.get(name) == route or _LACKS_ALL.get(name, "\n") in route for name in variants)
 
 
 def _rule(document: object, where: str) -> Rule:

@@ -111,6 +111,9 @@ class EvidenceFold(AssetLedgers):
             self.ours.put_asset_choices(chosen)
         if stores := self.theirs.stores():
             self.ours.put_stores({**stores, **self.ours.stores()})
+        if earlier := self.theirs.earlier_assets():
+            ours = {one.there: one for one in self.ours.earlier_assets()}
+            self.ours.put_earlier_assets(list({**{one.there: one for one in earlier}, **ours}.values()))
         sql = "select whose from theirs.evidence where target = ? and way = 'asset' and whose <> '' order by whose"
         for (name,) in self._all(sql, (self.there,)):
             self._fold(Topic(Way.ASSET, name), sent.get(name, EVERYONE))

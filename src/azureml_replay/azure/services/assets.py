@@ -13,12 +13,21 @@ from azureml_replay.azure.services.kept import KeptDocuments
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
 from azureml_replay.azure.wire.decode_kept import dataset_uses
-from azureml_replay.azure.wire.naming import SEGMENTS, Scope, definition_uses, name_in_runs, output_of, uses
+from azureml_replay.azure.wire.naming import (
+    SEGMENTS,
+    Port,
+    Scope,
+    definition_uses,
+    located,
+    name_in_runs,
+    port_of,
+    uses,
+)
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.wire.references import parse
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.model import Job, Location, RunDetails, RunId, StoredFile
-from azureml_replay.sending.sender import Service
+from azureml_replay.sending.sender import NOT_SPOKEN, Service
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import KEPT_ONLY, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
 from azureml_replay.workspace.assets import RegisteredPlace
@@ -31,6 +40,8 @@ _LISTED = {AssetKind.CODE: ""}
 """Codes alone know no filter: all of them are listed."""
 _ALL = "&listViewType=All"
 NAMES_AT_ONCE = 8
+_TAKEN = 409
+NO_ROUTE = "the target has no route that makes what stands for inputs and outputs of runs"
 
 
 class Assets:
@@ -39,8 +50,8 @@ class Assets:
     def __init__(self, arm: Arm, ref: Place, places: DataPlane, files: Files) -> None:
         """Asks nothing yet."""
         self._sender, self._data = files.storage.sender, Service("data", arm.scope)
-        self._output_url = f"{places.api}/data/v1.0{quote(resource_id(ref))}/dataversion/createUnregisteredOutput"
         self._registry = Service("modelregistry", arm.scope)
+        self._data_url = f"{places.api}/data/v1.0{quote(resource_id(ref))}/dataversion"
         self._models_url = f"{places.api}/modelregistry/v1.0{quote(resource_id(ref))}/models"
         subscription, group, workspace = names_of(ref)
         self._arm, self._storage, self._index, self._files = arm, files.storage, files.artifacts, files
@@ -98,7 +109,7 @@ class Assets:
         for kind in (AssetKind.MODEL, AssetKind.DATA):
             names = [one.name async for page in self.containers(kind) for one in page]
             keys = (AssetKey(kind, name, "") for name in names)
-            await for_each([key for key in keys if output_of(key) is None], look, NAMES_AT_ONCE)
+            await for_each([key for key in keys if port_of(key) is None], look, NAMES_AT_ONCE)
         return found
 
     async def container(self, kind: AssetKind, name: str) -> AssetContainer | None:
@@ -119,6 +130,8 @@ class Assets:
         """One version; None where there is none."""
         if key.kind in KEPT_ONLY:
             return await self._kept.find(key)
+        if port_of(key) is not None:
+            return await self._find_port(key)
         try:
             document = await self._arm.below(encode_assets.version_path(key, SEGMENTS[key.kind]))
         except NotFound:
@@ -127,8 +140,8 @@ class Assets:
 
     async def put(self, asset: Asset, names: Mapping[AssetKey, AssetKey], check: Check = unchecked) -> Asset:
         """Make it, or bring it up to date; as answered, under the name that the answer's id has."""
-        if asset.output is not None and asset.run is not None:
-            return await self._put_output(asset, asset.run)
+        if asset.is_port and asset.run is not None:
+            return await self._put_port(asset, asset.run)
         key = names.get(asset.key, asset.key)
         place = asset.place if asset.key.kind in decode_assets.OWN else None
         web = await self._storage.url(place) if place else None
@@ -153,15 +166,43 @@ class Assets:
             raise Rejected(f"{key} was registered, and is not there")
         return found
 
-    async def _put_output(self, asset: Asset, run: RunId) -> Asset:
-        """Data of a named output is made under a name of the run's: the same one where the run's id is."""
-        body = encode_assets.output_body(asset, run, self._scope)
-        answer = await self._sender.send(self._data, "POST", self._output_url, json=body, repeatable=True)
-        key = decode_assets.made_output(answer.json(), self._scope)
+    async def _find_port(self, key: AssetKey) -> Asset | None:
+        """What stands for an input or output of a run: by the one route of which it is recorded that it knows such."""
+        service, url = self._plane_of(key.kind)
+        body = {"values": [located(key, self._scope)]}
+        answer = await self._sender.send(service, "POST", f"{url}/batchGetResolvedUris", json=body, repeatable=True)
+        return decode_assets.resolved_port(answer.json(), key, self._scope)
+
+    async def _put_port(self, asset: Asset, run: RunId) -> Asset:
+        """What stands for an input or output is made under a name of the run's: the same one where the run's id is.
+
+        One that is there is the one that was wanted, or another: whoever asked compares. So a lost answer is no loss.
+        """
+        port = Port(run, "input" if asset.input is not None else "output", asset.input or asset.output or "")
+        wanted = port.key(asset.key.kind)
+        found = await self.find(wanted) if wanted.name != asset.key.name else None
+        return found or await self._make_port(asset, run, port, wanted)
+
+    async def _make_port(self, asset: Asset, run: RunId, port: Port, wanted: AssetKey) -> Asset:
+        service, url = self._plane_of(wanted.kind)
+        body, url = encode_assets.port_body(asset, run, self._scope), f"{url}/createUnregistered{port.side.title()}"
+        try:
+            answer = await self._sender.send(service, "POST", url, json=body, repeatable=True)
+        except Rejected as error:
+            found = await self.find(wanted) if error.status == _TAKEN else None
+            if found is None and error.status in NOT_SPOKEN and not error.code:
+                raise Rejected(NO_ROUTE, status=error.status, lasting=True) from error
+            if found is None:
+                raise
+            return found
+        key = decode_assets.made_port(answer.json(), wanted.kind, self._scope)
         found = await self.find(key)
         if found is None:
-            raise Rejected(f"{key} was made for an output of run {run}, and is not there")
+            raise Rejected(f"{key} was made for {port.side} {port.name} of run {run}, and is not there")
         return found
+
+    def _plane_of(self, kind: AssetKind) -> tuple[Service, str]:
+        return (self._data, self._data_url) if kind is AssetKind.DATA else (self._registry, self._models_url)
 
     async def files(self, place: Location) -> AsyncIterator[Sequence[StoredFile]]:
         """The file at a place, or those below it."""

@@ -14,16 +14,19 @@ from azureml_replay.azure.wire.fidelity_assets import known_of
 from azureml_replay.azure.wire.naming import (
     CURATED,
     PLACING,
+    Port,
     Scope,
+    arm_id,
     key_of,
+    located,
     named_key,
-    output_of,
     place_of_uri,
+    port_of,
     replaced,
     uses,
 )
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, RUN_FILES, container_in, lender_in
-from azureml_replay.azure.wire.references import parse
+from azureml_replay.azure.wire.references import Spelling, parse
 from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import (
     Asset,
@@ -42,6 +45,7 @@ STORE = "workspaceblobstore"
 """A datastore that every workspace has."""
 OWN = frozenset({AssetKind.CODE, AssetKind.ENVIRONMENT, AssetKind.MODEL})
 """Kinds whose bytes belong to them."""
+NO_PLACE = "the service says no place of it, but another asset: runs go on naming the source's"
 OUTPUT_ELSEWHERE = "an output in a datastore that is not the workspace's own: its bytes stay there (--map-datastore)"
 BUILD = "build"
 CONTEXT = "contextUri"
@@ -61,7 +65,7 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
     read, more = Reader(document["properties"]), Reader(document.get("systemData") or {})
     said: Document = document["properties"]
     key, place = AssetKey(kind, name, str(document["name"])), _place(kind, said, scope)
-    made_by = output_of(key)
+    port = port_of(key, place)
     return Asset(
         key=key,
         content=_content(kind, said, place, scope),
@@ -71,16 +75,20 @@ def asset(document: Document, kind: AssetKind, name: str, scope: Scope) -> Asset
         stage=read("stage", words, None) or None,
         archived=bool(said.get("isArchived")),
         anonymous=bool(said.get("isAnonymous")) or name in _UNNAMED,
-        run=RunId(made_by[0]) if made_by else read("jobName", lambda value: RunId(words(value)), None) or None,
-        output=made_by[1] if made_by else None,
-        owns_bytes=kind in OWN or (made_by is not None and place is not None and place.datastore == STORE),
+        run=port.run if port else read("jobName", lambda value: RunId(words(value)), None) or None,
+        output=port.output if port else None,
+        input=port.input if port else None,
+        owns_bytes=_owns_bytes(kind, place, port),
         at_home=place is not None and place.datastore == STORE,
         files_of=_run_in(place),
         run_path=_path_in_run(place),
         place=place,
+        workspace_guid=scope.guid if kind is AssetKind.COMPONENT or said.get("dataType") == "mltable" else "",
         uses=tuple(uses(said, scope)),
         hidden=GRAPH_HIDDEN if _has_hidden_graph(said) else None,
-        managed=_managed(name, said, place if made_by else None),
+        managed=NO_PLACE
+        if port and _names_an_asset(said)
+        else _managed(name, said, place if port and port.output else None),
         created=more("createdAt", instant, None),
         creator=more("createdBy", words, None),
         document=document,
@@ -105,13 +113,49 @@ def container(document: Document, kind: AssetKind) -> AssetContainer:
 
 
 @readable
-def made_output(document: Document, scope: Scope) -> AssetKey:
-    """The data that an answer of `createUnregisteredOutput` names (promptflow's client)."""
-    told = parse(document["latestVersion"]["dataVersion"]["assetId"])
+def made_port(document: Document, kind: AssetKind, scope: Scope) -> AssetKey:
+    """The asset that an answer of `createUnregistered…` names: of data as promptflow reads it, of models flat."""
+    data = kind is AssetKind.DATA
+    told = parse(document["latestVersion"]["dataVersion"]["assetId"] if data else document["assetId"])
     key = key_of(told, None, scope) if told else None
     if key is None:
-        raise ValueError(f"no data of this workspace: {document!r}")
+        raise ValueError(f"no {kind.value} of this workspace: {document!r}")
     return key
+
+
+@readable
+def resolved_port(document: Document, key: AssetKey, scope: Scope) -> Asset | None:
+    """What stands for an input or output, from an answer of `batchGetResolvedUris` (pipe-child-run-download 52).
+
+    None where the answer says nothing of it.
+    """
+    told = (document.get("values") or {}).get(located(key, scope))
+    if told is None:
+        return None
+    kind = PORT_KINDS[str(told["type"])]
+    data = key.kind is AssetKind.DATA
+    said = {"dataUri": told["uri"], "dataType": kind} if data else {"modelUri": told["path"], "modelType": kind}
+    return asset({"id": arm_id(key, scope), "name": key.version, "properties": said}, key.kind, key.name, scope)
+
+
+PORT_KINDS = {
+    "UriFile": "uri_file",
+    "UriFolder": "uri_folder",
+    "MLTable": "mltable",
+    "CustomModel": "custom_model",
+    "MLFlowModel": "mlflow_model",
+    "TritonModel": "triton_model",
+}
+"""Types as the data plane spells them -> as ARM does."""
+
+
+def _owns_bytes(kind: AssetKind, place: Location | None, port: Port | None) -> bool:
+    """Of inputs and outputs only what lies in a store that the workspace has of its own."""
+    if port is None or place is None:
+        return kind in OWN
+    if kind is AssetKind.DATA:
+        return port.output is not None and place.datastore == STORE
+    return place.datastore in {STORE, ARTIFACT_STORE}
 
 
 def names_a_blob(document: Document) -> bool:
@@ -137,7 +181,14 @@ def _path_in_run(place: Location | None) -> str | None:
 def _managed(name: str, said: Document, output: Location | None) -> str | None:
     if _is_curated(name, said):
         return MANAGED
-    return OUTPUT_ELSEWHERE if output is not None and output.datastore != STORE else None
+    lies = None if output is None or ("modelUri" in said and output.datastore == ARTIFACT_STORE) else output.datastore
+    return OUTPUT_ELSEWHERE if lies not in {None, STORE} else None
+
+
+def _names_an_asset(said: Document) -> bool:
+    """Nobody recorded what the service answers of an input that was given as an asset: of a place it is known."""
+    found = parse(str(said.get("dataUri") or said.get("modelUri") or ""))
+    return found is not None and found.form in {Spelling.ARM, Spelling.LOCATED, Spelling.VERSION, Spelling.LABEL}
 
 
 def _has_hidden_graph(said: Document) -> bool:

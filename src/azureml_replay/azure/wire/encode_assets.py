@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, STORE, URI_OF
+from azureml_replay.azure.wire.decode_assets import BUILD, CONTEXT, PORT_KINDS, STORE, URI_OF
 from azureml_replay.azure.wire.fidelity_assets import sent_of
-from azureml_replay.azure.wire.mltables import move_of
-from azureml_replay.azure.wire.naming import PLACING, Scope, long_uri, moved, named_key, replaced, scope_of, with_place
+from azureml_replay.azure.wire.mltables import move_of, own_scope
+from azureml_replay.azure.wire.naming import PLACING, Scope, long_uri, moved, named_key, replaced, with_place
 from azureml_replay.azure.wire.places import place_of
 from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import (
@@ -61,7 +61,7 @@ def version_body(asset: Asset, scope: Scope, names: Mapping[AssetKey, AssetKey],
     """The body that makes a version in the workspace of `scope`; `web` is the blob URL of its bytes there."""
     document = mapping(asset.document) if is_of_arm(asset) else _as_document(asset)
     said = {key: value for key, value in mapping(document["properties"]).items() if key in sent_of(asset.key.kind)}
-    body = _renamed(said, scope_of(str(document.get("id"))), scope, names, asset.stores)
+    body = _renamed(said, own_scope(asset) if is_of_arm(asset) else None, scope, names, asset.stores)
     body |= {"description": asset.description, "tags": dict(asset.tags), "properties": dict(asset.properties)}
     body |= {"isArchived": asset.archived, "isAnonymous": asset.anonymous}
     body |= _placed(asset, body, scope, web)
@@ -147,11 +147,16 @@ def container_body(container: AssetContainer) -> dict[str, Any]:
     return {"properties": {**body, **({"dataType": said["dataType"]} if said.get("dataType") else {})}}
 
 
-def output_body(asset: Asset, run: RunId, scope: Scope) -> dict[str, Any]:
-    """The body of `createUnregisteredOutput`, as promptflow sends it (assets.md 1.2): data of a run's named output."""
-    kind = str(mapping(asset.content).get("type"))
-    uri = long_uri(asset.place, scope) if asset.place else ""
-    return {"runId": run, "outputName": asset.output, "uri": uri, "type": _OUTPUT_TYPES.get(kind, "UriFolder")}
+def port_body(asset: Asset, run: RunId, scope: Scope) -> dict[str, Any]:
+    """The body of `createUnregistered…`, of data as promptflow sends it, of models as azure-ai-ml's interface has it.
+
+    What lies in no storage of the workspace is named by the URI that it has.
+    """
+    said, is_data = mapping(asset.content), asset.key.kind is AssetKind.DATA
+    uri = long_uri(asset.place, scope) if asset.place else str(said.get("lies") or "")
+    port = {"outputName": asset.output} if asset.output is not None else {"inputName": asset.input}
+    kind = _PORT_TYPES.get(str(said.get("type")), "UriFolder" if is_data else "CustomModel")
+    return {"runId": run, **port, "uri" if is_data else "path": uri, "type": kind}
 
 
-_OUTPUT_TYPES = {"uri_file": "UriFile", "uri_folder": "UriFolder", "mltable": "MLTable"}
+_PORT_TYPES = {kind: wire for wire, kind in PORT_KINDS.items()}

@@ -7,7 +7,7 @@ them (assets.md 4).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
@@ -147,9 +147,15 @@ def table_asset(  # noqa: PLR0917
     return asset({"name": version, "properties": said}, AssetKind.DATA, name, scope)
 
 
+def own_scope(asset: Asset) -> Scope | None:
+    """The names under which what an asset of ARM's says means its own workspace."""
+    found = scope_of(str(mapping(asset.document or {}).get("id")))
+    return replace(found, guid=asset.workspace_guid) if found else None
+
+
 def move_of(asset: Asset, scope: Scope) -> TableMove | None:
     """How the table of an asset moves to the workspace of `scope`; None for one that lies nowhere here."""
-    own = scope_of(str(mapping(asset.document or {}).get("id")))
+    own = own_scope(asset)
     if own is None or asset.place is None or asset.there is None:
         return None
     return TableMove(source=own, target=scope, folder=asset.place, there=asset.there)

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from azureml_replay.azure.wire.references import Spelling, Spelt, parse, render
-from azureml_replay.model import Json, Location
+from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import UNVERSIONED, AssetKey, AssetKind, AssetUse, OutsideKind
 
 SEGMENTS = {
@@ -45,9 +45,17 @@ SYSTEM_STORES = frozenset(
 """Datastores that every workspace has."""
 PLACING = frozenset({"uri", "modelUri", "dataUri", "codeUri", "contextUri"})
 """Keys whose values say where bytes lie."""
-_INPUT = re.compile(r"azureml_.+_input_data_.+")
-_OUTPUT = re.compile(r"azureml_(?P<run>.+)_output_data_(?P<output>.+)")
-"""Names of data that the service makes for an input or output of a run (pipe-details-completed.json)."""
+_PORTS = {
+    AssetKind.DATA: re.compile(r"_(?P<side>input|output)_data_(?=.)"),
+    AssetKind.MODEL: re.compile(r"_(?P<side>input|output)_(?=.)"),
+}
+"""What stands between run and port in the names of assets that the service makes for an input or output of a run.
+
+Recorded of data (pipe-details-completed, pipe-child-run-download) and of the models of outputs (model-list-paging).
+"""
+_OF_A_RUN = "azureml_"
+_FIRST = "1"
+"""The version of what is made for a port (recorded)."""
 _OWN_OUTPUT = "default"
 """The output by which every run shows its own container: its bytes are files of the run."""
 _TYPES = ("type", "jobInputType", "jobOutputType")
@@ -162,15 +170,47 @@ def _made_by_the_service(key: AssetKey) -> OutsideKind | None:
         return OutsideKind.CURATED
     if key.kind is not AssetKind.DATA:
         return None
-    output = _OUTPUT.fullmatch(key.name)
-    implicit = _INPUT.fullmatch(key.name) or (output and output["output"] == _OWN_OUTPUT)
-    return OutsideKind.IMPLICIT if implicit else None
+    return OutsideKind.IMPLICIT if (port := port_of(key)) and port.output == _OWN_OUTPUT else None
 
 
-def output_of(key: AssetKey) -> tuple[str, str] | None:
-    """The run and its named output that the service made a data asset for; None for any other asset."""
-    found = _OUTPUT.fullmatch(key.name) if key.kind is AssetKind.DATA else None
-    return (found["run"], found["output"]) if found else None
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of a run for which the service makes an asset of its own."""
+
+    run: RunId
+    side: str
+    """`input` or `output`."""
+    name: str
+
+    @property
+    def output(self) -> str | None:
+        """The name of an output."""
+        return self.name if self.side == "output" else None
+
+    @property
+    def input(self) -> str | None:
+        """The name of an input."""
+        return self.name if self.side == "input" else None
+
+    def key(self, kind: AssetKind) -> AssetKey:
+        """The asset that the service makes for it."""
+        between = "_data" if kind is AssetKind.DATA else ""
+        return AssetKey(kind, f"{_OF_A_RUN}{self.run}_{self.side}{between}_{self.name}", _FIRST)
+
+
+def port_of(key: AssetKey, place: Location | None = None) -> Port | None:
+    """The input or output that the service made an asset for; None for any other asset.
+
+    A name that can be cut at several places is cut where the run's id is that of the folder in which the bytes lie,
+    else at the first one.
+    """
+    cuts = _PORTS[key.kind].finditer(key.name, len(_OF_A_RUN) + 1) if key.kind in _PORTS else ()
+    if not key.name.startswith(_OF_A_RUN) or (key.kind is AssetKind.MODEL and key.version != _FIRST):
+        return None
+    name = key.name
+    ports = [Port(RunId(name[len(_OF_A_RUN) : cut.start()]), cut["side"], name[cut.end() :]) for cut in cuts]
+    lies = [one for one in ports if place and place.path.startswith(f"azureml/{one.run}/")]
+    return next(iter((*lies, *ports)), None)
 
 
 def _elsewhere(found: Spelt, kind: AssetKind) -> OutsideKind | None:
@@ -270,6 +310,13 @@ def located(key: AssetKey, scope: Scope) -> str:
     """How run history names an asset of a workspace (pipe-details-completed.json)."""
     where = f"azureml://locations/{scope.region}/workspaces/{scope.guid}"
     return f"{where}/{SEGMENTS[key.kind]}/{key.name}/versions/{key.version}"
+
+
+def arm_id(key: AssetKey, scope: Scope) -> str:
+    """The id that ARM has of an asset of a workspace."""
+    where = f"/subscriptions/{scope.subscription}/resourceGroups/{scope.group}"
+    workspace = f"providers/Microsoft.MachineLearningServices/workspaces/{scope.workspace}"
+    return f"{where}/{workspace}/{SEGMENTS[key.kind]}/{key.name}/versions/{key.version}"
 
 
 def long_uri(place: Location, scope: Scope) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 
 from azureml_replay.azure.wire.decode_assets import STORE, asset
-from azureml_replay.azure.wire.naming import Scope
+from azureml_replay.azure.wire.naming import Port, Scope
 from azureml_replay.azure.wire.places import ARTIFACT_STORE, place_of
 from azureml_replay.model import Json, RunId
 from azureml_replay.workspace.asset import Asset, AssetKind
@@ -41,19 +41,25 @@ def trial_assets(run: RunId, scope: Scope, *, other: bool) -> TrialAssets:
     jobs: Json = {"a": {"component": f"{workspace}/components/{NAME}/versions/1", "type": "command"}}
     tree: Json = {"type": "pipeline", "jobs": jobs, "name": TREE, "version": "1"}
     uri = f"azureml://datastores/{STORE}/paths/{NAME}/{word}"
-    written = f"azureml_{run}_output_data_{OUTPUT}"
+    custom = model("custom_model", TRIAL_FILE)
 
     def read(kind: AssetKind, said: Document, version: str = "1", name: str = NAME) -> Asset:
         told: dict[str, Json] = {"description": _SENTENCE, "isArchived": False, **said}
         return asset({"name": version, "properties": told}, kind, name, scope)
 
+    def port(kind: AssetKind, side: str, said: Document) -> Asset:
+        return read(kind, said, name=Port(run, side, OUTPUT).key(kind).name)
+
     return TrialAssets(
-        custom=read(AssetKind.MODEL, model("custom_model", TRIAL_FILE), number),
+        custom=read(AssetKind.MODEL, custom, number),
         flow=read(AssetKind.MODEL, model("mlflow_model", TRIAL_FOLDER), number, f"{NAME}-flow"),
-        text=read(AssetKind.MODEL, model("custom_model", TRIAL_FILE), f"0.0.{number}-text"),
+        text=read(AssetKind.MODEL, custom, f"0.0.{number}-text"),
         data=read(AssetKind.DATA, {"dataType": "uri_file", "dataUri": uri}),
         environment=read(AssetKind.ENVIRONMENT, {"image": "debian" if other else "ubuntu"}),
         component=read(AssetKind.COMPONENT, {"componentSpec": leaf}),
         tree=read(AssetKind.COMPONENT, {"componentSpec": tree}, name=TREE),
-        output=read(AssetKind.DATA, {"dataType": "uri_file", "dataUri": uri}, name=written),
+        output=port(AssetKind.DATA, "output", {"dataType": "uri_file", "dataUri": uri}),
+        input=port(AssetKind.DATA, "input", {"dataType": "uri_file", "dataUri": uri}),
+        output_model=port(AssetKind.MODEL, "output", custom),
+        input_model=port(AssetKind.MODEL, "input", custom),
     )

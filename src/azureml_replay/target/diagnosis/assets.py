@@ -53,7 +53,10 @@ class AssetExamination:
             ("asset stages", self._stages),
             ("text versions", self._text_versions),
             ("model aliases", self._aliases),
-            ("output data", self._output_data),
+            ("output data", lambda: self._made_twice(self.trial.output)),
+            ("input data", lambda: self._made_twice(self.trial.input)),
+            ("output models", lambda: self._made_twice(self.trial.output_model)),
+            ("input models", lambda: self._made_twice(self.trial.input_model)),
             ("run outputs", self._run_outputs),
         ):
             await self._check(probe, ask)
@@ -187,16 +190,10 @@ class AssetExamination:
             return Seen("MLflow's registry knows aliases; they are not carried")
         return Seen("MLflow's registry knows no aliases", Outcome.WARNING, "nothing: none are carried")
 
-    async def _output_data(self) -> Seen:
-        """Made twice, as a replay does that was stopped in between."""
-        asset = self.trial.output
+    async def _made_twice(self, asset: Asset) -> Seen:
+        """As a replay does that was stopped in between."""
         first = await self._put(asset)
-        try:
-            second = await self.writing.put_asset(asset, {})
-        except Rejected as error:
-            if isinstance(error, Forbidden):
-                raise
-            return Seen("a second making is refused")
+        second = await self.writing.put_asset(asset, {})
         if second.key == first.key:
             return Seen("a second making leads to the first")
         todo = "nothing: replay asks whether it is there before it makes it"
@@ -220,6 +217,6 @@ class AssetExamination:
     async def _archive(self) -> None:
         """All but the data of an output, which is the service's own and in no list."""
         for asset in self.made.values():
-            if asset.output is None and not asset.archived:
+            if not asset.is_port and not asset.archived:
                 with suppress(ServiceError):
                     await self.writing.put_asset(replace(asset, archived=True), {})
