@@ -201,7 +201,10 @@ class Evidence(Edits):
     def begin_look(
         self, aspects: Collection[Aspect], units: Collection[str] | None, experiments: Collection[str] | None
     ) -> int:
-        """Note which aspects of which units and experiments are looked at from now on; None: of all. Its number."""
+        """Note which aspects of which units and experiments are looked at from now on; None: of all. Its number.
+
+        Among the units stand the owners of the files of assets that are looked at, too.
+        """
         lists = [[one.value for one in aspects], units, experiments]
         told = [None if names is None else dumps(sorted(names)).decode() for names in lists]
         with self._transaction(durable=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
@@ -28,7 +27,7 @@ from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
-from azureml_replay.workspace.put_files import CopyFile, FileWritten, PutFile
+from azureml_replay.workspace.put_files import FileWritten, PutFile, heard
 from azureml_replay.workspace.target import Refused, Target
 
 logger = logging.getLogger("azureml_replay")
@@ -226,7 +225,7 @@ class FileSender:
         self.ledger.sent_over(step.source, finding_names(files))
         home, run = (step.lender.experiment, step.lender.there) if step.lender else (step.run.experiment, step.run.id)
         told: dict[str, FileWritten] = {}
-        outcomes = await self.target.put_files(home, run, [_heard(file, told) for file, _ in files.values()])
+        outcomes = await self.target.put_files(home, run, [heard(file, told) for file, _ in files.values()])
         sent = {path: _as_written(file, told.get(path)) for path, (file, _) in files.items() if not outcomes.get(path)}
         self.ledger.put_sent_files(step.source, sent)
         arrived = {
@@ -257,13 +256,6 @@ class FileSender:
         self.ledger.refuse(step.source, {FileItem(path): outcome.reason}, of)
         self.refused.add(step.source)
         self.progress.say(f"file {path} of run {step.source} was refused: {outcome.reason}")
-
-
-def _heard(file: PutFile, told: dict[str, FileWritten]) -> PutFile:
-    """The file, of which is told what was written where its checksum does not tell that."""
-    if not isinstance(file, CopyFile) or file.stored.md5 is not None:
-        return file
-    return replace(file, on_written=partial(told.__setitem__, file.path))
 
 
 def _as_written(file: PutFile, told: FileWritten | None) -> StoredFile:

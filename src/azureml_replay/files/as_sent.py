@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from azureml_replay.archive.evidence import Aspect, Topic, Way
+from azureml_replay.archive.asset_receipts import topic_of_owner
+from azureml_replay.archive.evidence import Aspect, Way
 from azureml_replay.archive.items import FileItem
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -21,7 +22,7 @@ from azureml_replay.workspace.source import Source
 
 @dataclass(frozen=True, slots=True)
 class AsSent:
-    """Asks about one file at a time. All methods only read; they raise Unavailable, Rejected."""
+    """Asks about one file at a time, of a run or an asset. All methods only read; they raise Unavailable, Rejected."""
 
     ledger: TargetLedger
     target: Source
@@ -66,8 +67,10 @@ class AsSent:
 
     def _differed(self, run: RunId, path: str) -> bool:
         """True where bytes were found to differ that nobody has looked at since."""
-        findings = self.ledger.findings_of(Topic(Way.RUN, run), Aspect.BYTES)
-        return not finding_names([path]).isdisjoint(one.what for one in findings)
+        topic = topic_of_owner(run)
+        findings = self.ledger.findings_of(topic, Aspect.BYTES)
+        names = finding_names([path], f"{topic.name}: " if topic.way is Way.ASSET else "")
+        return not names.isdisjoint(one.what for one in findings)
 
 
 def _etag(receipt: Receipt | None) -> str | None:

@@ -290,27 +290,16 @@ def _step(
     _say_what_names_the_source(logged if profile.ids == "theirs" or own_id != run.id else (), fitting)
     renamed = Renamed()
     rows = planned_rows(recorded, history.contents, _without(over, logged), fitting, profile=profile, renamed=renamed)
-    fitted = fit_run(
-        as_plain(without_foreign_datasets(run, recorded.source, fitting, profile), fitting, profile, renamed),
-        recorded.source,
-        fitting,
-        profile.room,
-        parent=run.parent if depth else None,
-        form=RunForm.KEPT if profile.keep_run_type else profile.form,
-        lender=lender.there if lender else None,
-        times=profile.plain,
-    )
-    fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
-    fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
+    plain = as_plain(without_foreign_datasets(run, recorded.source, fitting, profile), fitting, profile, renamed)
+    fitted = _fitted(plain, recorded, history, fitting, profile, lender=lender, parent=run.parent if depth else None)
     room = room_of(own_id, profile.limits)
     choice = choice if profile.files else NO_FILES
     carried = count_files(recorded, history, fitting, choice, room, rule=profile.paths)
     more = [*rows.files, *([NAMES_FILE] if renamed.document() else []), *([FILES_FILE] if carried.moved else [])]
-    own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow), more=more))
+    made = list(own_files(history, fitting, overflow=bool(over or fitting.overflow), more=more))
     sent = without_lost(as_routed(rewritten(fitted, ids), fitting, profile), fitting, profile)
     say_when_created(sent, fitting, profile)
-    there = {path: own_path(own_id, path) if lender else path for path in own}
-    own = tuple(path for path in own if _may_go(path, there[path], history, fitting, takes_files=profile.files))
+    there = {path: own_path(own_id, path) if lender else path for path in made}
     return Step(
         source=run.id,
         unit=root,
@@ -321,7 +310,7 @@ def _step(
         bytes=carried.bytes,
         choice=choice,
         room=room,
-        own_files=own,
+        own_files=tuple(one for one in made if _may_go(one, there[one], history, fitting, takes_files=profile.files)),
         overflow=fitting.overflow,
         overflow_series=over,
         refused_series=frozenset(history.refused.series),
@@ -337,6 +326,31 @@ def _step(
         lender=lender,
         route=profile.route,
     )
+
+
+def _fitted(
+    plain: Run,
+    recorded: Recorded,
+    history: History,
+    fitting: Fitting,
+    profile: TargetProfile,
+    *,
+    lender: Lender | None,
+    parent: RunId | None,
+) -> Run:
+    """The run within the target's limits, without what it refused before."""
+    fitted = fit_run(
+        plain,
+        recorded.source,
+        fitting,
+        profile.room,
+        parent=parent,
+        form=RunForm.KEPT if profile.keep_run_type else profile.form,
+        lender=lender.there if lender else None,
+        times=profile.plain,
+    )
+    said = fitted if profile.nulls else without_nulls(fitted, fitting)
+    return without_refused(said, fitting, history.refused.values, profile.form)
 
 
 def _say_what_stays(history: History, fitting: Fitting, profile: TargetProfile, *, lender: Lender | None) -> None:

@@ -65,6 +65,10 @@ class AssetTarget(AssetSource, Protocol):
         """Take one back: archived where a workspace knows that, as it is then; else it is deleted. Repeatable."""
         ...
 
+    async def remove_container(self, container: AssetContainer) -> None:
+        """Take back a name that replay made, and of which no version is left; any other one stays. Repeatable."""
+        ...
+
     def table_there(self, asset: Asset, text: str) -> tuple[str, int]:
         """The MLTable of an asset of another workspace with what came with it led here, and how many paths did not."""
         ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from azureml_replay.model import (
@@ -76,3 +77,10 @@ class NewFile:
 
 
 PutFile: TypeAlias = CopyFile | HeldFile | NewFile
+
+
+def heard(file: PutFile, told: dict[str, FileWritten]) -> PutFile:
+    """The file; what was written is told by its path, where its checksum does not tell that."""
+    if not isinstance(file, CopyFile) or file.stored.md5 is not None:
+        return file
+    return replace(file, on_written=partial(told.__setitem__, file.path))
