@@ -15,10 +15,10 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import same_by_md5
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
-from azureml_replay.direct.due import payload_of
 from azureml_replay.errors import NotFound
 from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.receipts import payload_of
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.planning.names import fit_path
 from azureml_replay.target.assets_there import AssetsThere, is_below, relative
