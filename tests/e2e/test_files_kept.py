@@ -18,9 +18,9 @@ from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Omission, RunId
 from azureml_replay.selection import Selection
-from azureml_replay.undoing import LAST_COPY
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.verification.files import SENT_BEFORE
+from azureml_replay.verification.going import LAST_COPY
 from azureml_replay.verification.judging import NEVER, UNREAD
 from azureml_replay.verification.wording import PLAN_CHANGED
 from azureml_replay.workspace.mark import TAKEN_BACK

@@ -52,6 +52,8 @@ class CopyFile:
     """Reads the bytes from `start` up to, not including, `stop`, where storage cannot reach storage, or none lends."""
     on_written: Callable[[FileWritten], None] = unheard
     """Called once it is there."""
+    new: bool = False
+    """It is refused, as `taken`, where something lies at its path, by workspaces in which others can write there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ class HeldFile:
     """Gives all bytes in order, so many at a time. Raises IntegrityError at their end where they are damaged."""
     apart: bool = False
     """True where giving them asks no archive: any thread may."""
+    new: bool = False
+    """As of a `CopyFile`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
