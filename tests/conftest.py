@@ -42,7 +42,7 @@ LONGEST = (
 
 
 SWEEP_PARTS = 8
-"""Of 48 moments an eighth takes about four minutes."""
+"""Of 380 moments an eighth takes about eight minutes."""
 _TODAY = str(datetime.now(UTC).toordinal() % SWEEP_PARTS)
 SWEEP_PART = int(os.environ.setdefault("AZUREML_REPLAY_SWEEP_PART", _TODAY)) % SWEEP_PARTS
 """Of the sweeps, the part that `make test-all` runs. Other pytest processes inherit it: midnight is one for all."""

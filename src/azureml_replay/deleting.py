@@ -27,6 +27,7 @@ from azureml_replay.progress import Progress
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.strangers import JobStrangers
 from azureml_replay.target.lease import hold
+from azureml_replay.verification.borrowers import Borrowers
 from azureml_replay.verification.strangers import Ours, Strangers, in_words
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.jobs import with_jobs
@@ -96,6 +97,7 @@ class Deleting:
     progress: Progress
     held: RunFiles
     """Not begun: what an earlier listing has is gone."""
+    borrowers: Borrowers
     runs: int = 0
     jobs: int = 0
     kept: list[tuple[RunId, str]] = field(default_factory=list)
@@ -173,6 +175,8 @@ class Deleting:
         """The per-run boundary, but for a right that lacks: no other run could be deleted then."""
         try:
             strange = await Strangers(self.ours, self.target, self.held).in_run(run, there)
+            if borrower := await self.borrowers.of(there.id):
+                strange.append(f"what run {borrower} of the target shows")
             if strange:
                 self._stays(run, in_words(strange))
                 return

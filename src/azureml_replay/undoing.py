@@ -33,12 +33,10 @@ from azureml_replay.deleting import (
 )
 from azureml_replay.direct.asset_undo import take_back_assets, undoable_assets
 from azureml_replay.errors import Rejected, ServiceError, UserError, noted
-from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.of_run import RunFiles
-from azureml_replay.model import Experiment, Run, RunId, StoredFile
+from azureml_replay.model import Experiment, Run, RunId
 from azureml_replay.planning import lineage
 from azureml_replay.planning.experiments import OWNER, taken_back
-from azureml_replay.planning.plan import plan_run
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.synthetic.options import job_of, jobs_put
 from azureml_replay.synthetic.staging.stage import clear
@@ -48,6 +46,8 @@ from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
 from azureml_replay.target.referred import Referred
 from azureml_replay.target.undone import Undoable, Undone
+from azureml_replay.verification.borrowers import Borrowers
+from azureml_replay.verification.going import FileJudge
 from azureml_replay.verification.strangers import Ours
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset_rule import asset_rule_of
@@ -62,7 +62,6 @@ logger = logging.getLogger("azureml_replay")
 
 RUNS_AT_ONCE = 8
 """Of one request's runs, whose files are removed."""
-LAST_COPY = "the source has it no more, and the archive does not keep it"
 HIDDEN_BY_HAND = "was archived there by hand: it stays so"
 GONE = "{what} is not in the target any more: replay makes it anew"
 
@@ -114,7 +113,7 @@ async def undo(
     async with leased(target, archive.source, take_over=take_over, progress=progress) as writing:
         undoing = await _undo(archive, writing, width, progress)
         files = RunFiles(writing, archive, progress)
-        deleting = Deleting(undoing.ours, writing, progress, files)
+        deleting = Deleting(undoing.ours, writing, progress, files, undoing.borrowers)
         if delete is not None:
             await deleting.all(width)
     return undoing.result(deleting)
@@ -123,7 +122,7 @@ async def undo(
 async def _undo(archive: Archive, target: Target, width: int, progress: Progress) -> _Undoing:
     ledger = archive.ledger(target.ref)
     ours = Ours(archive, ledger, known_profile(ledger))
-    undoing = _Undoing(ours, target, progress, RunFiles(target, archive, progress))
+    undoing = _Undoing(ours, target, progress, RunFiles(target, archive, progress), Borrowers(ours, target))
     runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)
     progress.expect("runs hidden", len(runs))
     jobs = _not_undone(ledger, RunItem.SHAPE, RunItem.JOB_UNDONE)
@@ -146,6 +145,7 @@ class _Undoing:
     target: Target
     progress: Progress
     held: RunFiles
+    borrowers: Borrowers
     runs: int = 0
     files: int = 0
     jobs: int = 0
@@ -248,56 +248,12 @@ class _Undoing:
         marks = {run.id: undo_mark(run.id) for run in runs if has_room(run, self.profile.limits.tags)}
         return await self.target.hide_runs(experiment, [run.id for run in runs], hidden=True, tags=marks)
 
-    async def _going(self, run: RunId, there: Run) -> list[str]:
-        """Paths of files that are as they were sent; one that is not there may have an entry in the index still."""
-        asked = [item.path for item in self.ledger.receipts(run) if isinstance(item, FileItem)]
-        if not asked:
-            return []
-        stored = {file.path: file.stored async for file in self.held.stored(there.lender or there.id)}
-        attached = await self._attached(there) if any(path not in stored for path in asked) else frozenset()
-        paths, again = [], self._sent_again(run)
-        for path in asked:
-            found = stored.get(path)
-            if asset := self.referred.by(self.target.place(there.lender or there.id, path)):
-                self.left.append((run, f"file {path} stays: {asset} of the target lies there"))
-            elif path in attached:
-                self.left.append((run, f"file {path} is registered where it lies: its entry stays with the hidden run"))
-            elif found is not None and path not in again:
-                self.left.append((run, f"file {path} stays: {LAST_COPY}"))
-                self.last_copies += 1
-            elif found is None or await self._is_as_sent(run, path, found, again[path]):
-                paths.append(path)
-            else:
-                self.left.append((run, f"file {path} was changed in the target since"))
-        return paths
-
-    async def _is_as_sent(self, run: RunId, path: str, there: StoredFile, planned: StoredFile | None) -> bool:
-        """Also of a file that was sent by halves, or by a version that kept no values; of ours there is none else."""
-        sent = self.ledger.sent_file(run, path)
-        known = [one for one in (sent, planned) if one is not None]
-        for one in known:
-            if await AsSent(self.ledger, self.target).is_so(run, path, there, one):
-                return True
-        return not known
-
-    def _sent_again(self, run: RunId) -> Mapping[str, StoredFile | None]:
-        """Path -> the file, of those that a replay can bring: as source or archive have it; None where we make it."""
-        step = plan_run(self.archive, run, self.profile, root=self.archive.unit_of(run) or run, depth=0)
-        if step is None:
-            return {}
-        planned = step.planned_files(self.archive)
-        again: dict[str, StoredFile | None] = dict.fromkeys(step.made_by_others())
-        for one in planned:
-            stored = one.artifact.stored if one.artifact else None
-            if one.made or stored:
-                again[one.path] = self.archive.described(stored) if stored else None
-        return again
-
-    async def _attached(self, there: Run) -> frozenset[str]:
-        """Paths whose entries lead to other datastores: removing one for good would remove the source's own bytes."""
-        own = self.target.place(there.id, "").datastore
-        pages = [page async for page in self.held.indexed(there)]
-        return frozenset(file.path for page in pages for file in page if file.location.datastore != own)
+    async def _going(self, run: RunId, there: Run) -> Sequence[str]:
+        """Paths of files that may go."""
+        going = await FileJudge(self.ours, self.target, self.held, self.referred, self.borrowers).going(run, there)
+        self.left += ((run, why) for why in going.left)
+        self.last_copies += going.last_copies
+        return going.paths
 
     def _expect_gone(self, run: RunId, there: Run, paths: Iterable[str]) -> None:
         """From now on a replay sends the files and shows the run again, whatever of this call comes to pass."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import owner_of
 from azureml_replay.archive.evidence import Aspect
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -25,7 +26,7 @@ from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
-from azureml_replay.target.asset_plans import figures
+from azureml_replay.target.asset_plans import expected_assets, expected_names, figures
 from azureml_replay.target.profile import planned_profile, refuse_same
 from azureml_replay.verification.accepting import accept as accept_changes
 from azureml_replay.verification.accepting import forget_accepted
@@ -174,7 +175,7 @@ async def verify(
     if forget:
         forget_accepted(archive, ledger, units)
     deep = deep and files.artifacts
-    proof = Proof(archive, ledger, _begun(archive, ledger, units, files, deep=deep), deep, files)
+    proof = Proof(archive, ledger, _begun(archive, ledger, selection, units, files, deep=deep), deep, files)
     jobs = [root for root in (archive.units() if units is None else units) if root in submitted]
     put = frozenset(job for root in submitted for job in jobs_put(ledger, root))
     direct = DirectUnits(selection, without=submitted - twice, jobs=put)
@@ -218,7 +219,13 @@ async def _check_that_something_is_there(
 
 
 def _begun(
-    archive: Archive, ledger: TargetLedger, units: Collection[RunId] | None, files: FileChoice, *, deep: bool
+    archive: Archive,
+    ledger: TargetLedger,
+    selection: Selection,
+    units: Collection[RunId] | None,
+    files: FileChoice,
+    *,
+    deep: bool,
 ) -> int:
     """The look that begins now. An aspect of which only a part is looked at is none of its own."""
     whole = {Aspect.FILES, *([Aspect.BYTES] if deep else [])} if files == ALL_FILES else set()
@@ -226,7 +233,10 @@ def _begun(
     if units is None:
         return ledger.begin_look(aspects, None, None)
     chosen = frozenset(units)
-    return ledger.begin_look(aspects, chosen, {one.experiment for one in archive.listing() if one.unit in chosen})
+    homes = {one.experiment for one in archive.listing() if one.unit in chosen}
+    expected = expected_assets(archive, ledger, selection)
+    assets = [*(one.key for one in expected), *expected_names(expected)]
+    return ledger.begin_look(aspects, chosen | set(map(owner_of, assets)), homes)
 
 
 def _replayed_as_jobs(archive: Archive, ledger: TargetLedger) -> tuple[frozenset[RunId], frozenset[RunId]]:

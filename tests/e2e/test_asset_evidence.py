@@ -25,13 +25,15 @@ from azureml_replay.planning.assets import (
     RUN_ABSENT,
     UNLISTED,
     AssetChoice,
+    AssetData,
     AssetName,
     AssetScope,
 )
+from azureml_replay.planning.files import ALL_FILES
 from azureml_replay.selection import Selection
 from azureml_replay.state import status
 from azureml_replay.undoing import undo
-from azureml_replay.verbs import MigrateOptions, dry_run, verify
+from azureml_replay.verbs import MigrateOptions, _begun, dry_run, verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -361,6 +363,72 @@ def test_a_file_without_a_checksum_that_changed_is_sent_or_told(
     assert (left.verdict.exit is Exit.OK, kept) == (False, b"another")
     assert blobs(target).download_blob(weights).readall() == b"wEIGHTs"
     assert (done.verdict.proves, asyncio.run(looked(source, target, folder)).exit) == (True, Exit.OK)
+
+
+def test_a_file_without_a_checksum_that_somebody_replaced_is_theirs(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """As many bytes, and no MD5 on either side: the ETag tells that somebody wrote there, as of a run's files."""
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    weights = f"{disk(plane)}w.bin"
+    put_unsummed(source, weights, b"weights")
+    assert asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict.proves
+
+    put_unsummed(target, weights, b"another")
+    edited = [asyncio.run(looked(source, target, folder, deep=deep)) for deep in (False, True)]
+    alone = asyncio.run(called(target, folder, verify))
+    put_unsummed(source, weights, b"WEIGHTS")
+    left = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
+    kept = blobs(target).download_blob(weights).readall()
+
+    bytes_of = "model disk:1: file w.bin: bytes"
+    assert [told(one) for one in edited] == [[(bytes_of, "differs")]] * 2
+    assert told(alone) == [(bytes_of, "differs")], "a finding about bytes stands until they are read again"
+    assert (left.verdict.exit, kept) == (Exit.FINDINGS, b"another")
+    preferred = replace(EVERYTHING, replay=replace(EVERYTHING.replay, prefer=Prefer.SOURCE))
+    assert asyncio.run(migrated(source, target, folder, options=preferred)).verdict.proves
+    assert blobs(target).download_blob(weights).readall() == b"WEIGHTS"
+
+
+def test_bytes_that_came_once_come_again_without_the_flag(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """What an earlier call carried stays to be carried; until it has come, what lies there is of another content."""
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    put_unsummed(source, "tab/x.csv", b"1111")
+    data = {"dataType": "uri_folder", "dataUri": SHORT + "tab/"}
+    plane.document("arm", "PUT", "/data/tab/versions/1", API, {"properties": data})
+    everything = AssetChoice(scope=AssetScope.ALL, data=AssetData.WORKSPACE)
+    options = MigrateOptions(extract=ExtractOptions(assets=everything), replay=ReplayOptions(assets=everything))
+    assert asyncio.run(migrated(source, target, folder, options=options)).verdict.proves
+
+    put_unsummed(source, "tab/x.csv", b"2222")
+    asyncio.run(extracted(source, folder, options.extract))
+    before = asyncio.run(looked(source, target, folder, deep=False))
+    asyncio.run(sent(source, target, folder, ReplayOptions()))
+    after = asyncio.run(looked(source, target, folder, deep=False))
+
+    assert (before.exit is Exit.OK, blobs(target).download_blob("tab/x.csv").readall()) == (False, b"2222")
+    assert after.proves
+
+
+def test_a_look_at_a_selection_that_was_killed_proves_nothing_of_its_assets(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Whatever it was to look at and did not is not compared."""
+    small(plane)
+    disk(plane)
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    assert asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict.proves
+
+    with Archive.open(folder) as archive:
+        ledger, one = archive.ledger(configured(target).ref), Selection(include=("trained",))
+        _begun(archive, ledger, one, ["trained"], ALL_FILES, deep=False)
+    killed = known(folder)
+
+    assert (killed.proves, killed.runs > 0) == (False, True)
+    assert killed.assets_not_compared > 0
+    assert asyncio.run(looked(source, target, folder)).proves
 
 
 def test_what_the_source_lost_stays_required_as_it_was_sent(

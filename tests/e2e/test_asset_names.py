@@ -74,3 +74,23 @@ def test_what_somebody_says_of_a_name_in_the_target_stays(plane: Plane, sandbox:
 
     assert said(there, "models/own") == ["of ours", {"team": "a", "b": "1"}, False]
     assert [(one.what, one.kind) for one in done.verdict.first] == [("model own: description", "edited in target")]
+
+
+def test_what_somebody_gives_a_name_that_replay_made_is_told(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """The source's says nothing of it: a description and a tag there are somebody's, and are found as such."""
+    small(plane)
+    target, folder = sandbox.add_workspace(), tmp_path / "archive"
+    there = Plane(target, token())
+    go = partial(migrated, plane.workspace, target, folder, options=EVERYTHING)
+
+    first = asyncio.run(go())
+    say(there, "models/own", description="do not use", tags={"owner": "mallory"})
+    told, again = asyncio.run(called(target, folder, verify)), asyncio.run(go())
+
+    edited = [("model own: description", "edited in target"), ("model own: tag owner", "edited in target")]
+    assert first.verdict.proves
+    assert [(one.what, one.kind) for one in told.first] == edited
+    assert [(one.what, one.kind) for one in again.verdict.first] == edited
+    assert said(there, "models/own") == ["do not use", {"owner": "mallory"}, False]

@@ -114,11 +114,11 @@ async def called(target: WorkspaceFile, folder: Path, verb: Any) -> Any:
             return await verb(archive, writing)
 
 
-async def extracted(source: WorkspaceFile, folder: Path) -> None:
+async def extracted(source: WorkspaceFile, folder: Path, options: ExtractOptions = EVERYTHING.extract) -> None:
     """What is new at the source, and no replay."""
     async with connect(configured(source), clock=FastClock()) as reading:
         with Archive.open(folder) as archive:
-            await extract(reading, archive, options=EVERYTHING.extract)
+            await extract(reading, archive, options=options)
 
 
 @pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])

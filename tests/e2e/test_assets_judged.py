@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import sqlite3
+import zlib
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,8 @@ from typing import Any
 import mlflow
 import pytest
 import yaml  # type: ignore[import-untyped]
-from azure.ai.ml import Input, command
+from azure.ai.ml import Input, command, dsl
+from azure.ai.ml.entities import CommandComponent
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
@@ -27,7 +31,7 @@ from e2e.library import examined, migrated
 from e2e.test_assets import EVERYTHING, called, token, written
 from e2e.witness import tracking_uri
 from sandbox.conftest import plane
-from sandbox.jobs import API, CLUSTER, Jobs, jobs
+from sandbox.jobs import API, CLUSTER, ENVIRONMENT, Jobs, jobs, shell
 from sandbox.mlflow_client import tracking
 from sandbox.plane import Plane
 from sandbox.test_models import of_run
@@ -182,6 +186,73 @@ def test_what_had_a_secret_is_listed_and_not_made(plane: Plane, sandbox: Sandbox
     fields = ("tag password", "property p", "description")
     assert done.verdict.reasons["; ".join(f"{name}: {TAKEN_OUT}" for name in fields)] == 1
     assert done.verdict.findings == 0
+
+
+def test_no_default_and_no_input_whose_name_says_secret_goes_out(
+    jobs: Jobs, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Of a job, a step and a component, by azure-ai-ml: what stands beside them goes, the component does not."""
+    plane, target, archive = jobs.plane, sandbox.add_workspace(), tmp_path / "archive"
+    secret = {name: secrets.token_hex(12) for name in ("default", "job", "pipeline", "step", "variable")}
+    own = submitted(jobs, secret)
+
+    done = asyncio.run(migrated(plane.workspace, target, archive, options=EVERYTHING))
+    browsed = [json.dumps(document) for document in documents_of(Plane(target, token()), [own, "pipe"])]
+
+    kept = b"".join([one.read_bytes() for one in archive.rglob("*") if one.is_file()]) + records_of(archive)
+    for what, value in secret.items():
+        assert value.encode() not in kept, f"that of the {what} is in the archive"
+        assert not any(value in one for one in browsed), f"that of the {what} is in the target"
+    assert b'"plain-default"' in kept
+    assert any('"bert"' in one for one in browsed)
+    assert (done.verdict.findings, done.verdict.reasons[REDACTED]) == (0, 1)
+    with Archive.open(archive, write=False) as opened:
+        assert [str(one.key) for one in opened.assets() if one.redacted] == ["component private:1"]
+        told = [one.what for one in opened.omissions() if one.run == own]
+    assert "value at job/properties/inputs/db_password/value" in told
+    assert not any("lr" in one or "tokenizer" in one for one in told)
+
+
+def submitted(jobs: Jobs, secret: dict[str, str]) -> str:
+    """A job of its own, and a pipeline whose step is of a component; each is told secrets as inputs. The job's name."""
+    types = {"db_password": secret["default"], "tokenizer": "plain-default"}
+    component = CommandComponent(
+        name="private",
+        version="1",
+        command="true",
+        environment=ENVIRONMENT,
+        inputs={name: Input(type="string", default=value) for name, value in types.items()},
+    )
+    registered = jobs.client.components.create_or_update(component)
+
+    @dsl.pipeline(compute=CLUSTER)  # type: ignore[untyped-decorator]
+    def pipe(db_password=secret["pipeline"]) -> None:  # type: ignore[no-untyped-def]
+        bound = registered(db_password=db_password)
+        bound.environment_variables = {"OTHER_TOKEN": secret["variable"]}
+        registered(db_password=secret["step"])
+
+    own = str(jobs.run(shell("true", inputs={"db_password": secret["job"], "tokenizer": "bert", "lr": 0.1}))["runId"])
+    jobs.ended(jobs.submit(pipe(), "pipe"))
+    return own
+
+
+def documents_of(plane: Plane, runs: list[str]) -> list[Any]:
+    """What run history tells of runs, of their children, and the file that tells their job."""
+    mlflow.set_tracking_uri(tracking_uri(plane.workspace))
+    found = list[Any]()
+    for run in runs:
+        path = mlflow.artifacts.download_artifacts(run_id=run, artifact_path="replay/job.json")
+        children = [one["runId"] for one in plane.read(f"/runs/{run}/children")["value"]]
+        found += [json.loads(Path(path).read_text()), *(plane.read(f"/runs/{one}/details") for one in (run, *children))]
+    return found
+
+
+def records_of(archive: Path) -> bytes:
+    """Every compressed document."""
+    with closing(sqlite3.connect(archive / "archive.db")) as db:
+        tables = ("run_version", "job", "asset")
+        found = [one for table in tables for (one,) in db.execute(f"select record from {table}")]  # noqa: S608
+    return b"".join(map(zlib.decompress, found))
 
 
 def test_models_are_linked_by_the_registry_where_arm_loses_their_run(

@@ -13,14 +13,16 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
 from azureml_replay.azure.storage import blocks, files
 from azureml_replay.azure.workspace import AzureWorkspace, connect
+from azureml_replay.errors import Exit
 from azureml_replay.model import Location
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.verbs import Migrated, MigrateOptions, migrate
 from azureml_replay.workspace.put_files import SecretUrl
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from azureml_sandbox.world import RUN_ORIGIN
 from e2e.library import DiesAt, FastClock, PowerCut
-from e2e.tampering import Held, change, fill
+from e2e.tampering import FILE, Held, change, fill
 from e2e.test_bytes import LARGE, SIZE, kept, large, sent
 from environment import point_at
 
@@ -132,6 +134,59 @@ async def test_a_large_file_goes_on_in_the_middle_after_a_kill(
 
     assert (done.replayed.failed, done.verdict.findings) == ((), 0)
     assert rest.taken == (3 if through_us else 4)
+
+
+@pytest.mark.parametrize("way", ["server-to-server", "through-us", "kept"])
+async def test_what_lies_in_the_container_of_a_new_run_stays(
+    heavy: WorkspaceFile,
+    calm: Sandbox,
+    azure_env: dict[str, str],
+    tmp_path: Path,
+    small_blocks: None,
+    request: pytest.FixtureRequest,
+    way: str,
+) -> None:
+    """A run of others that shows it, or one that was deleted, left it: no look before, and no byte is written over."""
+    if way == "through-us":
+        request.getfixturevalue("out_of_reach")
+    target, folder = calm.add_workspace(), tmp_path / "archive"
+    left = {FILE: b"theirs", LARGE: b"theirs", "outputs/empty.txt": b"", "outputs/more.txt": b"more"}
+
+    def leave(held: Held) -> None:
+        held.world.artifacts.register(held.guid, (RUN_ORIGIN, "dcid.root"), FILE)
+        for path, data in left.items():
+            held.blob(path).upload_blob(data, metadata={"whose": "theirs"})
+        held.blob("logs/a.txt", "child").upload_blob(b"theirs", blob_type="AppendBlob")
+
+    change(calm, target, leave)
+    if way == "kept":
+        await kept(heavy, folder)
+        replayed, verdict = await sent(folder, target)
+    else:
+        done = await moved(heavy, target, folder)
+        replayed, verdict = done.replayed, done.verdict
+
+    stayed = {("root", f"file {FILE}"), ("root", f"file {LARGE}"), ("child", "file logs/a.txt")}
+    assert ({*replayed.kept}, replayed.failed) == (stayed, ())
+    assert verdict.exit == Exit.FINDINGS
+    with Archive.open(folder, write=False) as archive:
+        found = {
+            (one.run, one.what) for one in archive.ledger(archive.targets()[0]).findings() if one.kind == "differs"
+        }
+    assert {one for one in found if one[1].startswith("file ") and not one[1].endswith(": bytes")} == stayed
+
+    def look(held: Held) -> None:
+        for path, data in left.items():
+            there = held.blob(path)
+            assert there.download_blob().readall() == data
+            assert there.get_blob_properties().metadata == {"whose": "theirs"}
+        assert held.blob("logs/a.txt", "child").download_blob().readall() == b"theirs"
+
+    change(calm, target, look)
+    if way == "kept":
+        again, _ = await sent(folder, target)
+        assert {*again.kept} == stayed
+        change(calm, target, look)
 
 
 class Blocks(DiesAt):

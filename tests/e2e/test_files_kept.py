@@ -18,10 +18,11 @@ from azureml_replay.errors import Exit
 from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.model import Omission, RunId
 from azureml_replay.selection import Selection
-from azureml_replay.undoing import LAST_COPY
 from azureml_replay.verbs import MigrateOptions
 from azureml_replay.verification.files import SENT_BEFORE
+from azureml_replay.verification.going import LAST_COPY
 from azureml_replay.verification.judging import NEVER, UNREAD
+from azureml_replay.verification.wording import PLAN_CHANGED
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.server.sandbox import Sandbox
 from azureml_sandbox.world import RUN_ORIGIN
@@ -200,6 +201,41 @@ def test_what_the_archive_keeps_is_sent_though_the_source_lost_it(bench: Bench) 
     assert (done.proves, done.unverifiable, done.reasons, done.files - done.own_files) == (True, 0, {}, 3)
     assert holds(bench, FILE, "root", BYTES)
     assert holds(bench, LOG, "child", b"log")
+
+
+def test_what_was_sent_before_the_source_changed_is_no_equal_file(bench: Bench) -> None:
+    """A log of the same size: the ledger knows that what lies there is of before, whatever its size proves."""
+    assert bench.migrate(options=DEEP).proves
+    at_source(bench, log_bytes(b"LOG"), noted("01", "child"))
+    bench.extract()
+    bench.replay(options=ReplayOptions(files=NO_FILES))
+    assert kinds(bench.verify(source=False)) == {(f"file {LOG}", "differs")}
+    assert kinds(bench.status()) == {(f"file {LOG}", "differs")}
+    assert "All equal" not in bench.sentence()
+    assert kinds(bench.verify()) == DAMAGED, "its source is there, and its bytes are read"
+
+    at_source(bench, log_bytes(b"log"))
+    bench.extract()
+    assert kinds(bench.verify(source=False)) == DAMAGED | {(f"file {LOG}", "differs")}
+    assert (bench.verify().findings, bench.verify(source=False).findings) == (0, 0), "proven once, it is as it was sent"
+    at_source(bench, log_bytes(b"LOG"))
+    bench.extract()
+    assert bench.verify(source=False).findings == 1
+
+    bench.replay()
+    assert (bench.verify(source=False).findings, holds(bench, LOG, "child", b"LOG")) == (0, True)
+    assert bench.verify(deep=True).proves
+
+
+def test_a_job_is_not_equal_once_the_source_has_other_bytes(bench: Bench) -> None:
+    """Its plan has another file of the same size: that is told without looking at bytes."""
+    bench.extract()
+    assert bench.submit().proves
+    at_source(bench, log_bytes(b"LOG"), noted("01", "child"))
+    bench.extract()
+
+    assert ("plan of the job", PLAN_CHANGED) in kinds(bench.verify(source=False))
+    assert not bench.status().proves
 
 
 def test_what_is_taken_back_comes_again_or_is_named(bench: Bench) -> None:

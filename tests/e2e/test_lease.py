@@ -32,13 +32,13 @@ from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.library import migrated
 from e2e.test_synthetic import extracted
 from e2e.test_synthetic import opened as speaking
+from e2e.troubles import APPENDS, paused_before_an_append
 from e2e.witness import LEASE, tracking_uri
 from environment import point_at
 
 PACED, COMMAND = [str(Path(__file__).with_name("paced.py"))], ["-m", "azureml_replay"]
 SAMPLE = Wanted(runs=24, experiments=1, series=3, points=40, artifacts=1)
 SEED = 20_260_415
-APPENDS = r"/metric/v2\.0/.*/batch(sync)?$"
 SLOW, SLOWER = ([{"match": {"path": APPENDS}, "do": "delay", "delay_ms": delay_ms}] for delay_ms in (150, 1_500))
 """So that a replay of this sample takes some seconds, or half a minute, and is found at work."""
 AT_WORK = re.compile(
@@ -80,6 +80,10 @@ class Migration:
         with suppress(ProcessLookupError):
             self.process.send_signal(number)
 
+    def end_in_words(self) -> str | None:
+        """None where it has not ended."""
+        return None if self.process.poll() is None else f"{self.ended()} {self.said}"
+
     def ended(self, timeout_s: float = 200) -> int:
         """Its exit code; what it said on stderr lies in `said`."""
         if not self.said:
@@ -105,7 +109,7 @@ def migrating(
 def until_it_appends(sandbox: Sandbox, migration: Migration, count: int = 4) -> None:
     """Waits for so many requests that append points."""
     while appends(sandbox) < count:
-        assert migration.process.poll() is None, f"ended before: {migration.ended()} {migration.said}"
+        assert (ended := migration.end_in_words()) is None, f"ended before: {ended}"
         time.sleep(0.05)
 
 
@@ -161,12 +165,12 @@ def test_the_second_stops_before_its_first_write(
 
 
 def test_one_that_was_paused_ends_without_an_append(
-    source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path
+    source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped in the middle of its appends, while another takes over; when it goes on its lease is gone."""
+    """Stopped as an append was about to leave, while another takes over; when it goes on its lease is gone."""
+    pause = paused_before_an_append(tmp_path, monkeypatch, who="driver")
     with migrating(source, target, tmp_path / "a") as first:
-        until_it_appends(calm, first)
-        first.signal(signal.SIGSTOP)
+        assert pause.befallen(first) == first.process.pid
         with migrating(source, target, tmp_path / "b", "--take-over") as second:
             assert second.ended() == 0, second.said
         calm.reset_requests()
@@ -175,8 +179,8 @@ def test_one_that_was_paused_ends_without_an_append(
 
     assert re.search(r"waiting \d+ s until its term is over", second.said), second.said
     assert "it was taken over" in first.said
-    assert appends(calm) == 0
     assert rows_of(calm, target) == rows_of(calm, source)
+    assert appends(calm) == 0
 
 
 def test_the_lease_of_the_dead_is_taken_over_at_once(

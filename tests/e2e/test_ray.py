@@ -18,8 +18,9 @@ import pytest
 from azureml_replay.connection import without_secrets
 from azureml_replay.mlflow.config import server_config
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from e2e.test_lease import appends, migrating, until_it_appends
-from e2e.test_workers import PACED, is_as_one_made_it, source, target, until_gone
+from e2e.test_lease import PACED, appends, migrating, until_it_appends
+from e2e.test_workers import is_as_one_made_it, source, target
+from e2e.troubles import until_gone
 
 __all__ = ("source", "target")
 SRC = Path(__file__).parents[2] / "src" / "azureml_replay"
@@ -50,7 +51,7 @@ def test_ray_brings_what_one_process_brings(
 ) -> None:
     """It listens on loopback alone, and begins and ends with the command."""
     more = ("--workers", "2", "--engine", "ray")
-    with migrating(source, target, tmp_path / "a", *more, program=[PACED]) as migration:
+    with migrating(source, target, tmp_path / "a", *more, program=PACED) as migration:
         until_it_appends(calm, migration)
         family = below(migration.process.pid)
         addresses = listening(family)
@@ -71,7 +72,7 @@ def test_a_task_that_was_paused_ends_without_an_append(
 ) -> None:
     """Nobody can tell whether it lives: its part waits for the end of its term, and goes to another task."""
     more = ("--workers", "2", "--engine", "ray")
-    with migrating(source, target, tmp_path / "a", *more, program=[PACED]) as migration:
+    with migrating(source, target, tmp_path / "a", *more, program=PACED) as migration:
         until_it_appends(calm, migration)
         paused = next(pid for pid in sorted(below(migration.process.pid)) if command_of(pid).startswith("ray::_work"))
         os.kill(paused, signal.SIGSTOP)

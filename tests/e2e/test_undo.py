@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from azure.ai.ml.entities import Model
+from azure.ai.ml.entities import AccountKeyConfiguration, AzureBlobDatastore, Data, Model
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.config import workspace_config
@@ -24,7 +25,7 @@ from azureml_replay.sending.transport import open_transport
 from azureml_replay.target.diagnosis.sheet import Outcome
 from azureml_replay.target.undone import Undone
 from azureml_replay.undoing import HIDDEN_BY_HAND, undo
-from azureml_sandbox.fill.sample_runs import empty_run, finished
+from azureml_sandbox.fill.sample_runs import empty_run, experiment, finished
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.assets import client_of
 from e2e.histories import small
@@ -246,6 +247,90 @@ def test_files_that_somebodys_model_lies_in_stay(
     assert BYTES in [one.read_bytes() for one in (tmp_path / "got").rglob("*") if one.is_file()]
     seen = look(workspace)
     assert (seen.runs["root"]["stage"], {run for run, _ in seen.files} & {"root", "child"}) == ("deleted", {"root"})
+
+
+def test_files_that_somebodys_run_shows_stay(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """As a reused step does: it has none but those of the run that ran, and neither it nor these are deleted then.
+
+    One of ours that shows them goes too, unless somebody has made it his.
+    """
+    source = calm.add_workspace()
+    change(calm, source, fill)
+
+    def reused(held: Held) -> None:
+        again = {"runId": "again", "rootRunId": "again", "dataContainerId": "dcid.child"}
+        held.world.runs.put(held.guid, held.run("root") | again)
+
+    change(calm, source, reused)
+    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+
+    def shown(held: Held) -> None:
+        home = experiment("theirs")
+        held.world.experiments.put(held.guid, home)
+        run = finished(empty_run("bobs", home["experimentId"], BEGIN), "Completed", BEGIN, BEGIN + 1)
+        held.world.runs.put(held.guid, run | {"dataContainerId": "dcid.root"})
+
+    change(calm, workspace, shown)
+    before = look(workspace)
+
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    files = [path for run, path in before.files if run == "root"]
+    assert done.left == tuple(("root", f"file {path} stays: run bobs of the target shows it") for path in sorted(files))
+    after = look(workspace)
+    assert {key: one for key, one in after.files.items() if key[0] == "bobs"} == {
+        key: one for key, one in before.files.items() if key[0] == "bobs"
+    }
+    assert {run for run, _ in after.files} & {"root", "child", "again"} == {"root"}
+    assert [after.runs[run]["stage"] for run in ("root", "child", "again", "bobs")] == [*["deleted"] * 3, "active"]
+    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+    change(calm, workspace, in_run(lambda run: {"tags": run["tags"] | {"mine": "1"}}, "again"))
+
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    assert ("child", "file logs/a.txt stays: run again of the target shows it") in done.left
+
+
+def test_files_that_somebodys_data_lies_in_stay_whichever_way_it_names_them(
+    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+) -> None:
+    """By a URL of any protocol, or by a datastore of one's own in the same container; beside it nothing is kept."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    asyncio.run(migrated(source, workspace, tmp_path / "archive"))
+    client = client_of(workspace)
+    store = client.datastores.get("workspaceartifactstore")
+    account, container = store.account_name, store.container_name
+    key = AccountKeyConfiguration(account_key=secrets.token_urlsafe(48))
+    client.datastores.create_or_update(
+        AzureBlobDatastore(name="mine", account_name=account, container_name=container, credentials=key)
+    )
+    blob, dfs = f"{account}.blob.core.windows.net", f"{account}.dfs.core.windows.net"
+    child, root = "ExperimentRun/dcid.child/", "ExperimentRun/dcid.root/"
+    named = {
+        "web": ("uri_file", f"https://{blob}/{container}/{root}{FILE}"),
+        "own": ("uri_file", f"azureml://datastores/mine/paths/{root}outputs/empty.txt"),
+        "lake": ("uri_folder", f"abfss://{container}@{dfs}/{child}logs"),
+        "beside": ("uri_folder", f"wasbs://{container}@{blob}/{child}log/"),
+        "elsewhere": ("uri_folder", f"https://{blob}/{container}-other/{child}"),
+    }
+    for name, (kind, uri) in named.items():
+        client.data.create_or_update(Data(name=name, version="1", type=kind, path=uri))
+    path = f"wasbs://{container}@{blob}/{root}replay"
+    client.models.create_or_update(Model(name="model", version="1", path=path, type="custom_model"))
+
+    done = asyncio.run(undone(workspace, tmp_path / "archive"))
+
+    by = {(run, why.partition(" stays: ")[0].removeprefix("file ")): why for run, why in done.left}
+    assert {key: why.rpartition(": ")[2] for key, why in by.items()} == {
+        ("child", "logs/a.txt"): "data lake:1 of the target lies there",
+        ("root", FILE): "data web:1 of the target lies there",
+        ("root", "outputs/empty.txt"): "data own:1 of the target lies there",
+        ("root", "replay/job.json"): "model model:1 of the target lies there",
+    }
+    assert {run for run, _ in look(workspace).files} & {"root", "child"} == {"root", "child"}
 
 
 def test_a_run_that_is_not_ours_stays(

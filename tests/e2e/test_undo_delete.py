@@ -241,7 +241,7 @@ def anew_id(folder: Path, run: str) -> str:
         return str(archive.ledger(one.target).target_id(RunId(run)))
 
 
-CHILDREN = ("below", "metric", "file", "shown", "edited", "values")
+CHILDREN = ("below", "metric", "file", "shown", "edited", "values", "reused")
 
 
 def fill_more(held: Held) -> None:
@@ -254,7 +254,7 @@ def fill_more(held: Held) -> None:
 
 
 def of_others(held: Held) -> None:
-    """Somebody's run, metric and file, a run that is shown again, one that is edited, and one with more of all else."""
+    """Somebody's run, metric, file, and step that shows another's; a run that is shown again, edited, or has more."""
     below = held.run("below")
     held.world.runs.put(held.guid, empty_run("theirs", below["experimentId"], BEGIN + 90, below))
     held.world.metrics.append(held.guid, scalar("dcid.metric", "theirs"), [row(0, 1.0, "theirs")])
@@ -267,6 +267,8 @@ def of_others(held: Held) -> None:
     held.world.runs.put(held.guid, values | more)
     edited = held.run("edited")
     held.world.runs.put(held.guid, edited | {"tags": edited["tags"] | {"mine": "1"}})
+    step = finished(empty_run("step", below["experimentId"], BEGIN + 91), "Completed", BEGIN + 91, BEGIN + 92)
+    held.world.runs.put(held.guid, step | {"dataContainerId": "dcid.reused"})
 
 
 def test_nothing_of_others_goes_with_a_run(workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path) -> None:
@@ -292,6 +294,7 @@ def test_nothing_of_others_goes_with_a_run(workspace: WorkspaceFile, calm: Sandb
         "shown": "run shown was shown again in the target since",
         "edited": "run edited was edited in the target since: tag mine",
         "values": "would take along property theirs, parameter theirs, input theirs and 1 more",
+        "reused": "would take along what run step of the target shows",
     }
     after = look(workspace)
     assert (after.runs, after.files) == ({run: one for run, one in before.runs.items() if run != "child"}, before.files)

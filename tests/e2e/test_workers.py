@@ -22,8 +22,9 @@ from azureml_replay.errors import UserError
 from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from e2e.test_lease import Migration, appends, migrating, rows_of, until_it_appends
+from e2e.test_lease import PACED, Migration, appends, migrating, rows_of, until_it_appends
 from e2e.test_merge import at_target, root_of
+from e2e.troubles import APPENDS, paused_before_an_append, until_gone
 from environment import point_at
 
 RUNS = "/history/v1.0/experiments/{experiment_name}/batch"
@@ -34,10 +35,8 @@ ONCE_A_PART = {
 }
 """Routes that are asked more often: by each worker for its login and to find the workspace, and in bulk for fewer
 runs at once."""
-APPENDS = r"/metric/v2\.0/.*/batch(sync)?$"
 SLOW = [{"match": {"path": APPENDS}, "do": "delay", "delay_ms": 300}]
 SAMPLE = Wanted(runs=10, experiments=2, children=0, series=2, points=1_500, artifacts=1)
-PACED = str(Path(__file__).with_name("paced_workers.py"))
 
 
 def command(*words: str | Path, code: int = 0) -> str:
@@ -162,17 +161,17 @@ def with_a_part(migration: Migration, folder: Path) -> int:
         time.sleep(0.02)
 
 
-def until_gone(pid: int) -> None:
-    """Waits for the end of a process that is no child of this one."""
-    while Path(f"/proc/{pid}/stat").exists() and ") Z" not in Path(f"/proc/{pid}/stat").read_text():
-        time.sleep(0.05)
-
-
 def at_work(
     source: WorkspaceFile, target: WorkspaceFile, folder: Path, *more: str
 ) -> AbstractContextManager[Migration]:
     """Two workers, in a process of its own."""
-    return migrating(source, target, folder, "--workers", "2", *more, program=[PACED])
+    return migrating(source, target, folder, "--workers", "2", *more, program=PACED)
+
+
+def told_to_all(migration: Migration, folder: Path) -> dict[str, bytes]:
+    """The words with which the driver and its workers were started, and every file of theirs."""
+    words = [Path(f"/proc/{pid}/cmdline") for pid in (migration.process.pid, *workers_of(migration))]
+    return {str(path): path.read_bytes() for path in (*words, *folder.rglob("*")) if path.is_file()}
 
 
 @pytest.mark.slow
@@ -181,18 +180,22 @@ def test_a_worker_that_was_paused_ends_without_an_append(
     source: WorkspaceFile,
     target: WorkspaceFile,
     calm: Sandbox,
+    azure_env: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
     reaped: bool,
 ) -> None:
-    """Stopped in the middle of its appends; its part is given to another one; then it goes on, where it still can."""
+    """Stopped as an append was about to leave; its part is given to another one; then it goes on, where it still can.
+
+    It has asked for its term before, and is asked nothing else but whether the bytes may leave.
+    """
     if not reaped:
         monkeypatch.setenv("UNREAPED", "1")
+    pause = paused_before_an_append(tmp_path, monkeypatch, who="worker")
     with at_work(source, target, tmp_path / "a") as migration:
-        until_it_appends(calm, migration)
-        paused = with_a_part(migration, tmp_path / "a")
-        os.kill(paused, signal.SIGSTOP)
+        paused = pause.befallen(migration)
+        told = told_to_all(migration, tmp_path / "a")
         assert migration.ended() == 0, migration.said
         calm.reset_requests()
         with suppress(ProcessLookupError):
@@ -200,8 +203,10 @@ def test_a_worker_that_was_paused_ends_without_an_append(
         until_gone(paused)
 
     assert "a worker was lost (it said nothing for 5 s" in migration.said
-    assert appends(calm) == 0
+    assert len(told) > 10
+    assert not [where for where, data in told.items() if azure_env["AZURE_CLIENT_SECRET"].encode() in data]
     assert rows_of(calm, target) == rows_of(calm, source)
+    assert appends(calm) == 0
 
 
 def is_as_one_made_it(source: WorkspaceFile, target: WorkspaceFile, sandbox: Sandbox, folder: Path) -> None:

@@ -17,14 +17,35 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from typer.testing import CliRunner
 
+from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.app import app
 from azureml_replay.comparison.three_way import Fate
+from azureml_replay.connection import config_named
+from azureml_replay.direct.options import ReplayOptions
+from azureml_replay.direct.replay import replay
 from azureml_replay.mlflow.not_ours import KEPT
+from azureml_replay.planning.files import FileChoice
+from azureml_replay.selection import Selection
+from azureml_replay.verbs import verify
+from azureml_replay.verification.verdict import verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import Document
-from e2e.tampering import HOME, Held, change, fill, in_home, in_run, row
+from e2e.tampering import FILE, HOME, OTHER_BYTES, Held, change, file_bytes, fill, in_home, in_run, row
 from mlflow_servers import MlflowServer
-from servers.moving import Sent, bindings, copied, findings, kept, named, omissions, prefix_of, sent_now, taken_back
+from servers.moving import (
+    ALL,
+    Sent,
+    bindings,
+    copied,
+    findings,
+    kept,
+    named,
+    omissions,
+    opened,
+    prefix_of,
+    sent_now,
+    taken_back,
+)
 from servers.seen import SeenRun, look
 
 SOME = "model.bin"
@@ -119,6 +140,74 @@ def test_each_side_keeps_what_it_changed(
     assert (done.figures[:2], done.replayed.failed, sides.told()) == ((1, 1), (), set())
     seen = sides.seen("root")
     assert (seen.stage, len(seen.points["loss"])) == ("deleted", 6)
+    assert sides.send().figures == (0, 0, 0)
+
+
+def test_files_that_were_sent_before_they_changed_are_not_equal(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """A server tells no checksums; the archive knows that it sent other bytes, of a file that replay makes, too."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    assert sides.send().verdict.findings == 0
+    sides.edit(file_bytes(OTHER_BYTES))
+    sides.edit(of_root(runDefinition={"script": "trial.py"}))
+    asyncio.run(kept(source, sides.folder))
+
+    async def looked(*, first: bool) -> set[tuple[str, str, str]]:
+        async with opened(sides.target) as server:
+            with Archive.open(sides.folder) as archive:
+                if not first:
+                    await replay(archive, None, server, ALL, options=ReplayOptions(files=FileChoice(artifacts=False)))
+                await verify(archive, server, ALL)
+        return sides.told()
+
+    weights, definition = (("root", f"file {path}: bytes", "differs") for path in (FILE, "replay/job.json"))
+    assert asyncio.run(looked(first=True)) == {weights, definition}
+    assert asyncio.run(looked(first=False)) == {weights}, "what replay makes of a run goes with --no-artifacts, too"
+    assert sides.send().verdict.findings == 0
+
+
+def reusing(held: Held) -> None:
+    """A run of its own unit that shows the root's files and points, as a reused step does."""
+    root = held.run("root")
+    again = {"runId": "again", "rootRunId": "again", "displayName": "again", "dataContainerId": "dcid.root"}
+    held.world.runs.put(held.guid, root | again)
+
+
+def open_in(sides: Sides) -> tuple[int, int]:
+    """How many runs the evidence proves equal, which are those that were sent as they are now; and how many not."""
+    with Archive.open(sides.folder, write=False) as archive:
+        ledger = archive.ledger(config_named(str(sides.target)).ref)
+        of_all = verdict(archive, ledger)
+        each = verdict(archive, ledger, Selection(include=("root", "again")))
+        sent = sum(one.runs for one in ledger.alike() if one.sent)
+    assert (each.equal, each.not_compared, sent) == (of_all.equal, of_all.not_compared, of_all.equal)
+    return of_all.equal, of_all.not_compared
+
+
+def test_a_reused_step_gets_the_files_and_points_of_the_run_that_ran(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """A server shows no run's files with another; what comes to that run later comes to the step, and unproves both."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    change(calm, source, reusing)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    assert sides.send().verdict.findings == 0
+    root, again = sides.seen("root"), sides.seen("again")
+    assert (again.points, again.files[f"outputs/{SOME}"]) == (root.points, root.files[f"outputs/{SOME}"])
+    assert not [one for one in omissions(sides.folder, sides.target) if "files and metrics" in one.what]
+    assert open_in(sides) == (3, 0)
+
+    sides.edit(more_rows)
+    asyncio.run(kept(source, sides.folder))
+    assert open_in(sides) == (1, 2)
+    done = sent_now(sides.folder, sides.target)
+
+    assert (done.figures[1], done.verdict.findings, open_in(sides)) == (2, 0, (3, 0))
+    assert len(sides.seen("again").points["loss"]) == len(sides.seen("root").points["loss"]) == 6
     assert sides.send().figures == (0, 0, 0)
 
 

@@ -17,10 +17,11 @@ import pytest
 from azure.ai.ml import MLClient
 from azure.ai.ml.constants import ListViewType
 from azure.identity import EnvironmentCredential
-from mlflow import MlflowClient
+from mlflow import MlflowClient, artifacts
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.connection import config_named, connect
+from azureml_replay.direct.asset_undo import CHANGED
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import ExtractOptions, extract
@@ -38,7 +39,7 @@ from mlflow_servers import OLDER, MlflowServer, serving
 from sandbox.conftest import plane
 from sandbox.plane import Plane
 from sandbox.test_models import of_run, put
-from servers.moving import named, opened, prefix_of
+from servers.moving import findings, named, opened, prefix_of
 
 __all__ = ["plane"]
 
@@ -191,6 +192,54 @@ def changed_there(source: MlflowServer, target: MlflowServer, name: str, go: Cal
 
     assert told(target, name) == told(source, name)
     assert (done.replayed.assets.made, done.replayed.assets.updated, done.verdict.findings) == (1, 2, 0)
+
+
+def test_what_others_made_of_our_models_stays(mlflow_server: MlflowServer, other: MlflowServer, tmp_path: Path) -> None:
+    """A fresh archive sees that somebody edited a version, and leaves that; undo leaves what they wrote, or copied."""
+    prefix, name, _ = filled(mlflow_server, tmp_path)
+    chosen, target, client = Selection(experiments=(f"{prefix}*",)), named(other, tmp_path), client_of(other)
+    first = asyncio.run(moved(mlflow_server.url, target, tmp_path / "a", chosen))
+    client.create_registered_model(promoted := f"prod-{name}")
+    client.copy_model_version(f"models:/{name}/3", promoted)
+    client.set_registered_model_alias(name, "champion", "4")
+    client.set_registered_model_alias(name, "prod", "1")
+    client.set_model_version_tag(name, "1", "bob", "approved")
+    client.update_model_version(name, "3", "words of others")
+    client.set_registered_model_tag(name, "approved_by", "bob")
+    edited = told(other, name)
+
+    fresh = asyncio.run(moved(mlflow_server.url, target, tmp_path / "b", chosen))
+    found, after = findings(tmp_path / "b", target), told(other, name)
+    undone_by = [asyncio.run(undone(target, tmp_path / folder)) for folder in ("b", "a")]
+
+    assert (first.verdict.findings, after) == (0, edited)
+    assert {(one.what, one.kind) for one in found} >= {
+        (f"model {name}:1: tag bob", "edited in target"),
+        (f"model {name}:3: description", "edited in target"),
+    }
+    assert fresh.replayed.assets.updated == 0
+    assert {one.version for one in client.search_model_versions(f"name='{name}'")} == {"1", "3", "4"}
+    assert client.get_registered_model(name).tags["approved_by"] == "bob"
+    (copy,) = client.search_model_versions(f"name='{promoted}'")
+    uri = client.get_model_version_download_uri(promoted, copy.version)
+    assert Path(artifacts.download_artifacts(uri, tracking_uri=other.url, dst_path=str(tmp_path))).exists()
+    assert any("of the target lies there" in why for done in undone_by for _, why in done.left)
+
+
+def test_a_name_that_somebody_described_outlives_its_versions(
+    mlflow_server: MlflowServer, other: MlflowServer, tmp_path: Path
+) -> None:
+    """undo takes its versions, and says why the name stays; one that nobody touched is gone with them."""
+    prefix, name, _ = filled(mlflow_server, tmp_path)
+    chosen, target, client = Selection(experiments=(f"{prefix}*",)), named(other, tmp_path), client_of(other)
+    asyncio.run(moved(mlflow_server.url, target, tmp_path / "a", chosen))
+    client.update_registered_model(name, "reviewed, see ticket 4711")
+
+    done = asyncio.run(undone(target, tmp_path / "a"))
+
+    assert [why for _, why in done.left if "model" in why] == [f"model {name}: {CHANGED}"]
+    assert client.get_registered_model(name).description == "reviewed, see ticket 4711"
+    assert not client.search_model_versions(f"name='{name}'")
 
 
 SLOWLY = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -118,16 +118,16 @@ def expect_as_the_table_says(
 def expect_points(archive: Archive, source: Run, there: SeenRun) -> None:
     """Each number, at its millisecond and step."""
     wanted: dict[str, set[tuple[int, int, str]]] = {}
-    for series, _ in archive.history(source.id).series if archive.history(source.id) else ():
+    contents = source.lender or source.id
+    for series, _ in archive.history(contents).series if archive.history(contents) else ():
         name, ((column, kind), *more) = series.key.name, series.columns
         if more or kind not in ("Double", "Int") or series.key.namespace is not None or column != name:
             continue
         if unicodedata.normalize("NFC", name) != name or not PLAIN.fullmatch(name) or len(name) > 250:
             continue
-        rows = (row for points in archive.points(source.id, series.key) for row in points.rows())
+        rows = (row for points in archive.points(contents, series.key) for row in points.rows())
         wanted[name] = {(row[0] or 0, (row[1] or 0) // 10_000, _bits(row[2][0])) for row in rows}
-    if source.lender is None:
-        assert {name: set(there.points[name]) for name in wanted} == wanted
+    assert {name: set(there.points[name]) for name in wanted} == wanted
 
 
 def _bits(value: object) -> str:
@@ -142,13 +142,12 @@ def expect_files(archive: Archive, source: Run, there: SeenRun) -> None:
     held = list(_held(archive, source))
     lying = {path for path in there.files if not path.startswith("replay/")}
     moved = {path for path in there.files if path.startswith(("replay/source/", "replay/unindexed/"))}
-    if source.lender is None:
-        assert {digest for _, digest in held} == {there.files[path] for path in lying | moved}
-        assert {(path, there.files[path]) for path in lying} <= set(held)
+    assert {digest for _, digest in held} == {there.files[path] for path in lying | moved}
+    assert {(path, there.files[path]) for path in lying} <= set(held)
 
 
 def _held(archive: Archive, source: Run) -> Iterator[tuple[str, str]]:
-    for file in archive.artifacts(source.id):
+    for file in archive.artifacts(source.lender or source.id):
         bytes_of = archive.held(file.stored) if file.stored and file.path else None
         if bytes_of is not None:
             yield file.path, hashlib.sha256(b"".join(bytes_of.pieces(1 << 20))).hexdigest()

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from azureml_replay.archive.evidence import CHOSEN, ChosenRun, Evidence, Way, chosen_run, content_of_cells
+from azureml_replay.archive.evidence import CHOSEN, ChosenRun, Evidence, Way, chosen_run
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.reading import BEFORE_ALL, GONE_FROM_SOURCE
 from azureml_replay.archive.records import loads
+from azureml_replay.archive.stand_ins import content_of_both, content_of_cells
 from azureml_replay.errors import IntegrityError
 from azureml_replay.instants import Instant
 from azureml_replay.json_text import spaced
@@ -76,9 +77,12 @@ _RUNS = f"""
       generation = 0 and exists ({GONE_FROM_SOURCE}) as gone,
       r.id in (select whose from finding where target = ?1 and way = '{Way.RUN.value}'
                union all select run from receipt where target = ?1 and item = '{RunItem.UNREAD.value}') as found,
-      json_type(e.carried, '$.left') is not null as leaves, json_type(e.carried, '$.shows') is not null as shows,
+      json_type(e.carried, '$.left') is not null as leaves,
       json_extract(fields, '$.against') as against,
-      content(content_digest, j.record, j.code) as now,
+      iif(json_type(e.carried, '$.shows') is null, content(content_digest, j.record, j.code), both(
+        content(content_digest, j.record, j.code),
+        (select content(o.content_digest, k.record, k.code) from run o left join job k on k.name = o.id
+         where o.id = json_extract(e.carried, '$.shows')))) as now,
       (select ifnull(detail, '') from receipt w where w.target = ?1 and w.run = r.id
        and w.item = '{RunItem.WHOLE.value}' and w.state = 'sent') as whole
     from run r left join job j on j.name = r.id
@@ -95,7 +99,7 @@ _JUDGED = f"""
       case
         when jobs then 'odd'
         when generation = 0 then iif(gone, 'gone', 'listed')
-        when state = 'listed' or found or leaves or shows then 'odd'
+        when state = 'listed' or found or leaves then 'odd'
         when fields is null and points is null and files is null then
           case when bytes is not null then 'odd' when carried is null then 'unsent' else 'unseen' end
         when fields is null or points is null or files is null then 'odd'
@@ -134,6 +138,7 @@ class Alikes(Evidence):
     def alike(self) -> list[Alike]:
         """All selected runs, each counted once. Raises IntegrityError."""
         self._db.create_function("content", 3, content_of_cells, deterministic=True)
+        self._db.create_function("both", 2, content_of_both, deterministic=True)
         newest = max((look.number for look in self.open_looks()), default=0)
         try:
             rows = self._all(_SUMS, (self._number, newest))

@@ -85,7 +85,18 @@ def topic_of(key: AssetKey) -> Topic:
 
 def owner_of(key: AssetKey) -> RunId:
     """Under what its files lie among those that were sent."""
-    return RunId(f"{Way.ASSET.value} {key}")
+    return owner_of_topic(topic_of(key))
+
+
+def owner_of_topic(topic: Topic) -> RunId:
+    """The same, and how a look at some units names it among those: an asset is none of a unit's."""
+    return RunId(f"{topic.way.value} {topic.name}")
+
+
+def topic_of_owner(owner: RunId) -> Topic:
+    """Under what the evidence of the owner of files lies: a run, or an asset."""
+    way, _, key = owner.partition(" ")
+    return Topic(Way.ASSET, key) if way == Way.ASSET.value and key else Topic(Way.RUN, owner)
 
 
 class AssetReceipts(OfTarget):

@@ -19,7 +19,7 @@ from azureml_replay.archive.database import now
 from azureml_replay.archive.edits import Edits
 from azureml_replay.archive.reading import BEFORE_ALL, GONE_FROM_SOURCE
 from azureml_replay.archive.records import dumps, loads
-from azureml_replay.archive.sums import ROOT_PART
+from azureml_replay.archive.stand_ins import content_of_both, content_of_cells, digest_of_cells
 from azureml_replay.comparison.three_way import ACCEPTED, Fate
 from azureml_replay.instants import Instant
 from azureml_replay.model import Finding, Json, Omission, RunId
@@ -201,7 +201,10 @@ class Evidence(Edits):
     def begin_look(
         self, aspects: Collection[Aspect], units: Collection[str] | None, experiments: Collection[str] | None
     ) -> int:
-        """Note which aspects of which units and experiments are looked at from now on; None: of all. Its number."""
+        """Note which aspects of which units and experiments are looked at from now on; None: of all. Its number.
+
+        Among the units stand the owners of the files of assets that are looked at, too.
+        """
         lists = [[one.value for one in aspects], units, experiments]
         told = [None if names is None else dumps(sorted(names)).decode() for names in lists]
         with self._transaction(durable=True):
@@ -301,12 +304,12 @@ class Evidence(Edits):
     def content_carried(self, content: str, carried: Json | None) -> str:
         """The same as `content` of a run, and for what it shows of another one, by what `carry` noted of it."""
         owner = carried.get(SHOWS) if isinstance(carried, Mapping) else None
-        return _digest(content, self.content_of(RunId(str(owner)))) if owner else content
+        return content_of_both(content, self.content_of(RunId(str(owner)))) if owner else content
 
     def content_of_experiment(self, name: str) -> str:
         """Stands for everything that the archive holds of an experiment itself."""
         rows = self._all("select id, record from experiment where name = ? order by id", (name,))
-        return _digest(*(cell for row in rows for cell in row))
+        return digest_of_cells(*(cell for row in rows for cell in row))
 
     def content_of_families(self) -> str:
         """Stands for which runs the archive has, and which of the target's they are: others below them are extra."""
@@ -432,19 +435,3 @@ def _kept(subject: Topic, cells: Sequence[str | None]) -> Kept:
 
 def _compared(cell: Any) -> Compared:  # noqa: ANN401  # a document of `put_outcomes`
     return Compared(cell["against"], cell["look"], Instant(cell["at"]), cell["counts"])
-
-
-def content_of_cells(digest: bytes | None, record: bytes | None, code: str | None) -> str:
-    """Stands for all that the archive holds of a run, by cells of its rows.
-
-    The last part of a run's digest is of moments: it says nothing of what a target should hold.
-    """
-    return _digest((digest or b"")[:ROOT_PART], record, code)
-
-
-def _digest(*cells: bytes | str | None) -> str:
-    parts = list[bytes]()
-    for cell in cells:
-        data = cell.encode() if isinstance(cell, str) else cell or b""
-        parts += [len(data).to_bytes(8, "little"), data]
-    return blake2b(b"".join(parts), digest_size=12).hexdigest()

@@ -403,7 +403,7 @@ _OF_RECEIPTS = f"""
             "state = 'sending'",
         )
     )
-} from receipt where target = ?
+} from receipt where target = ? and run not glob '{Way.ASSET.value} *'
 """  # noqa: S608  # our own words
 _JOBS_STANDING = f"""
     select count(*) from receipt j where target = ? and state = 'sent' and item = '{RunItem.JOB.value}' and exists (

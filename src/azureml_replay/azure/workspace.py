@@ -397,6 +397,9 @@ class AzureWorkspace:
         """Archive one; as answered."""
         return await self._assets.put(replace(asset, archived=True), {})
 
+    async def remove_container(self, container: AssetContainer) -> None:
+        """Nothing: a name stays as long as the workspace does."""
+
     def table_there(self, asset: Asset, text: str) -> tuple[str, int]:
         """An MLTable as it is to be here."""
         return rewritten(asset, text, self._assets.scope)

@@ -12,15 +12,25 @@ ARCHIVED = "archived"
 """Of a name as a whole: it hides all versions, whoever did it."""
 
 
+def beside(held: Mapping[str, Json], wanted: Mapping[str, Json]) -> set[str]:
+    """What a name has beyond what it should; a service may add properties."""
+    return {name for name in held.keys() - wanted.keys() if not name.startswith("property ")}
+
+
 def compare_names(
-    key: AssetKey, container: AssetContainer | None, there: AssetContainer | None, sent: Mapping[str, Json]
+    key: AssetKey,
+    container: AssetContainer | None,
+    there: AssetContainer | None,
+    sent: Mapping[str, Json],
+    *,
+    ours: bool = False,
 ) -> Iterable[Finding]:
-    """The findings about what versions share; what is there beside is the target's own."""
+    """The findings about what versions share; what is there beside is the target's own, but in a name of `ours`."""
     if there is None:
         yield Finding(RunId(""), str(key), "absent", key.name, "")
         return
     wanted, held = container.fields if container else {}, there.fields
-    for name in sorted({*wanted, *sent, *held.keys() & {ARCHIVED}}):
+    for name in sorted({*wanted, *sent, *held.keys() & {ARCHIVED}, *(beside(held, wanted) if ours else ())}):
         mine, theirs = wanted.get(name), held.get(name)
         if mine != theirs:
             kind = Fate.EDITED.value if theirs != sent.get(name) else "differs"

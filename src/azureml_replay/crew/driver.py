@@ -11,11 +11,13 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import cast
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.counting import counted
 from azureml_replay.crew.engine import Channel, Engine, WorkerLost
+from azureml_replay.crew.losses import PartLosses
 from azureml_replay.crew.messages import (
     PIECE_BYTES,
     Alive,
@@ -75,6 +77,7 @@ class _Task:
     hold: Hold
     wanted: frozenset[RunId]
     """Units that are worked on; others came along with them."""
+    losses: PartLosses
     results: list[Result] = field(default_factory=list)
 
 
@@ -170,6 +173,7 @@ class Crew:
             containers=self._containers(work, files),
             hold=hold or _for_ever,
             wanted=frozenset(weights),
+            losses=PartLosses(self.archive, self.target, work),
         )
         await self._bell.until(lambda: self._error is not None or self._is_done)
         task, self._task = self._task, None
@@ -292,9 +296,9 @@ class Crew:
         portion = task.pool.given.get(request.errand) if task is not None else None
         if task is None or portion is None:
             return Over("it was given to another worker")
-        self._bring(task, portion)
+        result = task.losses.done(portion, request.result, partial(self._bring, task, portion))
         task.pool.done(request.errand)
-        task.results.append(request.result)
+        task.results.append(result)
         mine.remove(portion)
         self._bell.ring()
         return Wait()
@@ -313,8 +317,9 @@ class Crew:
             return
         self.progress.say(f"a worker was lost ({lost}): another one goes on with its part")
         for portion in left:
+            task.losses.note(portion)
             if lost.reaped and self.engine.shares_disk:
-                self._bring(task, portion)
+                task.results += task.losses.home(portion, partial(self._bring, task, portion))
             if task.pool.is_hopeless(portion):
                 self._fail(
                     Unavailable(

@@ -30,13 +30,15 @@ class Processes:
     """Starts them with this interpreter, and its environment: they log in as this process does."""
 
     shares_disk = True
+    program: tuple[str, ...] = ("-m", "azureml_replay.crew.processes")
+    """What Python is to run."""
 
     @asynccontextmanager
     async def worker(self, setup: Setup) -> AsyncIterator[Channel]:
         """One process, in a session of its own: Ctrl-C is for the driver."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "azureml_replay.crew.processes"),
+            *self.program,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -46,7 +46,7 @@ class Seeds:
         making, made = self.folder / _MAKING, self.folder_of(errand)
         shutil.rmtree(making, ignore_errors=True)
         private_folder(making)
-        shutil.copyfile(self._empty(), making / "archive.db")
+        shutil.copy(self._empty(), making / "archive.db")  # with its mode: nobody else reads it
         with Archive.open(making) as part:
             part.take_part(self.whole, runs, self.target, containers)
         making.rename(made)

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import owner_of
+from azureml_replay.archive.items import FileItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import as_sent, same_by_md5
+from azureml_replay.comparison.files import same_by_md5
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
 from azureml_replay.errors import NotFound
+from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.receipts import payload_of
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.planning.names import fit_path
 from azureml_replay.target.assets_there import AssetsThere, is_below, relative
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import TABLE_FILE, TABLE_ORIGINAL, Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
-from azureml_replay.workspace.put_files import CopyFile, HeldFile, NewFile
+from azureml_replay.workspace.put_files import CopyFile, FileWritten, HeldFile, NewFile, heard
 from azureml_replay.workspace.source import Source
 
 FILES_AT_ONCE = 8
@@ -124,25 +129,31 @@ class AssetFiles:
         made: Mapping[str, bytes],
     ) -> tuple[str, int, int]:
         """`wanted`: path below the place -> file; `made`: the bytes of those that are no file of the source's."""
-        due, sent = list[tuple[StoredFile, Location]](), dict[str, StoredFile]()
+        due, sent, etags = list[tuple[StoredFile, Location]](), dict[str, StoredFile](), dict[str, str | None]()
         for path, file in wanted.items():
             at, sent[path] = _inside(place, path), file
             held = there.get(at.path)
             same = held is not None and await self._is_same(held, file)
             if same is None:
                 return NO_SOURCE, 0, 0
+            etags[path] = held.etag if held is not None and same_by_md5(held, file) is None else None
             if held is None:
                 due.append((file, at))
             elif not same:
                 before = self.ledger.sent_file(owner, path)
-                if before is None or not self._is_as_sent(held, before):
+                if before is None or not await self._is_as_sent(owner, path, held, before):
                     return OTHER_FILE.format(f"{at.datastore}: {at.path}"), 0, 0
                 due.append((file, at))
         anew = {_inside(place, path): data for path, data in made.items()}
         if not all(self.supply.source or at in anew or self.archive.held(file) for file, at in due):
             return NO_SOURCE, 0, 0
-        await for_each([(*one, anew.get(one[1])) for one in due], self._copy, FILES_AT_ONCE)
+        told: dict[str, FileWritten] = {}
+        await for_each([(*one, anew.get(one[1])) for one in due], partial(self._copy, told), FILES_AT_ONCE)
+        for _, at in due:
+            etags[relative(at.path, place)] = told[at.path].etag if at.path in told else None
         self.ledger.put_sent_files(owner, sent)
+        arrived = {FileItem(path): replace(payload_of(file), detail=etags[path]) for path, file in sent.items()}
+        self.ledger.mark(owner, arrived, State.SENT, durable=False)
         return "", len(due), sum(file.size_bytes for file, _ in due)
 
     async def _is_same(self, held: StoredFile, file: StoredFile) -> bool | None:
@@ -155,15 +166,19 @@ class AssetFiles:
             return None
         return await self.supply.md5(artifact) == (held.md5 or await md5_of(self.reading, held.location))
 
-    def _is_as_sent(self, held: StoredFile, before: StoredFile) -> bool:
+    async def _is_as_sent(self, owner: RunId, path: str, held: StoredFile, before: StoredFile) -> bool:
         """Where MD5s cannot tell, and the source is preferred, sizes do."""
         untold = same_by_md5(held, before) is None and held.size_bytes == before.size_bytes
-        return as_sent(before, held) or (untold and self.prefer is Prefer.SOURCE)
+        if untold and self.prefer is Prefer.SOURCE:
+            return True
+        return await AsSent(self.ledger, self.reading).is_so(owner, path, held, before)
 
-    async def _copy(self, due: tuple[StoredFile, Location, bytes | None]) -> None:
+    async def _copy(self, told: dict[str, FileWritten], due: tuple[StoredFile, Location, bytes | None]) -> None:
         file, at, made = due
-        put = None if made is None else NewFile(path=at.path, data=made, content_type=TEXT)
-        await self.target.put_asset_file(at, put or await self._supplied(file, at))
+        put = (
+            NewFile(path=at.path, data=made, content_type=TEXT) if made is not None else await self._supplied(file, at)
+        )
+        await self.target.put_asset_file(at, heard(put, told))
 
     async def _supplied(self, file: StoredFile, at: Location) -> CopyFile | HeldFile:
         return await self.supply.file(Artifact.alone(file), at.path)

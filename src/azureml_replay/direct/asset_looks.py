@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from azureml_replay.archive.asset_receipts import AssetReceipt
 from azureml_replay.direct.options import AssetConflict
 from azureml_replay.model import Json
-from azureml_replay.planning.assets import PlannedAsset, as_edited, changeable, is_made_from
+from azureml_replay.planning.assets import PlannedAsset, as_edited, changeable, is_made_from, sent_by_another
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.workers import for_each
@@ -45,6 +45,8 @@ class AssetLooked:
     found: Asset | None = None
     update: Asset | None = None
     """What is found, with the values that it is to have."""
+    sent: Mapping[str, Json] | None = None
+    """What a replay gave one of ours before, as far as that is known."""
 
 
 @dataclass(slots=True)
@@ -107,11 +109,12 @@ class AssetLooks:
         return None
 
     def _of_ours(self, asset: Asset, wanted: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
-        sent = receipt.fields if receipt else {}
+        answered = receipt is not None and receipt.answered is not None
+        sent = receipt.fields if receipt and answered else sent_by_another(wanted, found)
         update = as_edited(wanted, found, sent)
-        if changeable(update) == changeable(found):
-            return AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found)
-        return AssetLooked(asset=asset, there=found.key, step=AssetStep.UPDATE, found=found, update=update)
+        looked = AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found, sent=sent)
+        same = changeable(update) == changeable(found)
+        return looked if same else replace(looked, step=AssetStep.UPDATE, update=update)
 
     async def _found(self, asset: Asset, there: AssetKey, wanted: object) -> Asset | None:
         """Of what was made for one job only, the service chose the name: an equal one is the same.

@@ -9,7 +9,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Remedy, ServiceError, noted
-from azureml_replay.planning.asset_names import digest_of_name, merged, names_of
+from azureml_replay.planning.asset_names import digest_of_name, has_name, merged, names_of
 from azureml_replay.planning.assets import joined
 from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.target.lease import hold
@@ -33,6 +33,21 @@ class NameSender:
     made: set[AssetKey] = field(default_factory=set)
     """Names of the target that were made, or that it had, before a version of theirs was sent."""
     failed: list[tuple[AssetKey, str, Remedy | None]] = field(default_factory=list)
+
+    async def note_own(self, found: Iterable[tuple[Asset, AssetKey]], known: Iterable[AssetKey]) -> None:
+        """Note which names the target had before anything of ours: what they share beside the source's is its own.
+
+        `found`: assets, each with its name there; `known`: those of which something became before. By a list of each
+        kind, as a version that is not there says nothing of its name.
+        """
+        before = {_name(key) for key in known}
+        new = {_name(there): _name(asset.key) for asset, there in found if has_name(asset)}
+        new = {there: key for there, key in new.items() if key not in before}
+        for kind in dict.fromkeys(there.kind for there in new):
+            async for page in self.target.asset_containers(kind):
+                for there in (one.key for one in page if one.key in new):
+                    own = AssetReceipt(key=new[there], state=AssetState.ADOPTED, there=there, planned="")
+                    self.ledger.put_asset_receipt(own)
 
     async def make(self, key: AssetKey, name: str) -> None:
         """Before the first version that is made under a name of the target, where a name has to be there first."""
@@ -79,7 +94,7 @@ class NameSender:
         self.ledger.put_asset_receipt(
             AssetReceipt(
                 key=key,
-                state=AssetState.SENT,
+                state=before.state if before else AssetState.SENT,
                 there=there,
                 planned=digest,
                 fields=fields,

@@ -15,7 +15,7 @@ from azureml_replay.model import RunId
 from azureml_replay.planning.assets import changeable, is_made_from
 from azureml_replay.target.assets_there import known_rule
 from azureml_replay.workers import for_each
-from azureml_replay.workspace.asset import Asset, AssetKind, digest_of
+from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.assets import AssetTarget, takes_assets
 
 AT_ONCE = 8
@@ -52,6 +52,10 @@ class AssetUndo:
     async def all(self) -> None:
         """Repeatable."""
         await for_each(undoable_assets(self.ledger), self._one, AT_ONCE)
+        if not self.target.asset_rule.archives:  # elsewhere a name stays with its versions
+            gone = (one for one in self.ledger.asset_receipts().values() if one.state is AssetState.UNDONE)
+            names = {(one.there.kind, one.there.name): one.key for one in gone}
+            await for_each(names.items(), self._name, AT_ONCE)
 
     async def _one(self, receipt: AssetReceipt) -> None:
         try:
@@ -86,6 +90,24 @@ class AssetUndo:
             changeable(there) != sent or digest_of(there.content) != receipt.answered
         )
         return CHANGED if edited else ""
+
+    async def _name(self, pair: tuple[tuple[AssetKind, str], AssetKey]) -> None:
+        """A name whose description or tags somebody else wrote stays, and that is said."""
+        (kind, name), key = pair
+        try:
+            there = await self.target.asset_container(kind, name)
+            if there is not None and not self._is_as_sent(AssetKey(kind, key.name, ""), there):
+                self.left.append(f"{AssetKey(kind, name, '')}: {CHANGED}")
+            elif there is not None:
+                await self.target.remove_container(there)
+        except ServiceError as error:
+            self.failed.append(f"{kind.value}/{name}: {noted(error, name)}")
+
+    def _is_as_sent(self, key: AssetKey, there: AssetContainer) -> bool:
+        """By what was sent last; what came with a name as it was made has no receipt until its versions are there."""
+        receipt = self.ledger.name_receipts().get(key)
+        made = self.archive.asset_container(key.kind, key.name)
+        return there.fields == (receipt.fields if receipt else made.fields if made else {})
 
     def _note(self, receipt: AssetReceipt, answer: Asset | None = None) -> None:
         if receipt in self.earlier:

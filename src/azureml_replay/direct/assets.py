@@ -34,6 +34,7 @@ from azureml_replay.planning.assets import (
     PlannedAsset,
     changeable,
     joined,
+    marked_asset,
     says,
     signed_asset,
 )
@@ -120,6 +121,7 @@ class AssetSender:
                 f"--on-asset-conflict skip leaves the target's, next gives those of the source another version, "
                 f"--assets none leaves all of them out"
             )
+        await self.names.note_own(((one.asset, one.there) for one in self.found.values()), self.receipts)
         self._choose()
         for looked in self.found.values():  # from now on verify misses what never gets there
             if looked.step in (AssetStep.MAKE, AssetStep.UPDATE):
@@ -291,7 +293,8 @@ class AssetSender:
             edited = one.update or one.found
             return await self.target.put_asset(replace(edited, run=edited.run or self._run_there(one.asset)), {})
         signed = signed_asset(one.asset, self.archive.source)
-        wanted = replace(self.there.of(signed), archived=signed.archived and not self.target.asset_rule.archives)
+        wanted = marked_asset(self.there.of(signed))
+        wanted = replace(wanted, archived=signed.archived and not self.target.asset_rule.archives)
         if wanted.run is not None and one.there.version.isdecimal() and self.loses_links and not wanted.is_port:
             with suppress(Rejected):
                 return await self.target.put_linked_model(wanted, self._names(one))
@@ -385,10 +388,9 @@ class AssetSender:
 
     def _sent_fields(self, one: AssetLooked, answer: Asset) -> Mapping[str, Json]:
         """What is there by our doing: where somebody's edit stays, what was sent before it, so that it shows as one."""
-        before = self.looks.receipts.get(one.asset.key)
-        if before is None or not before.fields or one.found is None:
+        if one.sent is None or one.found is None:
             return answer.fields
-        now, found, sent = answer.fields, one.found.fields, before.fields
+        now, found, sent = answer.fields, one.found.fields, one.sent
         theirs = {name for name in now.keys() | sent.keys() if now.get(name) == found.get(name) != sent.get(name)}
         ours = {name: value for name, value in now.items() if name not in theirs}
         return ours | {name: sent[name] for name in theirs & sent.keys()}

@@ -9,7 +9,7 @@ from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.naming import Naming
 from azureml_replay.model import Omission
-from azureml_replay.planning.plan import FILES, LEFT, TAKEN, Step, as_carried
+from azureml_replay.planning.plan import FILES, LEFT, TAKEN, Step, as_carried, shows
 
 
 def carry(ledger: TargetLedger, naming: Naming, steps: Sequence[Step]) -> None:
@@ -22,6 +22,7 @@ def carry(ledger: TargetLedger, naming: Naming, steps: Sequence[Step]) -> None:
     told = {
         step.source: {
             FILES: before.get(step.source, step.choice).joined(step.choice).to_json(),
+            **shows(step),
             **naming.noted(step),
         }
         for step in steps

@@ -7,14 +7,15 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.digests import of_bytes, of_ending, of_file, of_kept, of_left_below, of_run, of_whole
+from azureml_replay.archive.digests import of_ending, of_kept, of_left_below, of_run, of_whole
 from azureml_replay.archive.items import ChunkItem, FileItem, Item, Payload, RunItem
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.files.made import made_files
-from azureml_replay.model import Artifact, RunId, StoredFile
+from azureml_replay.files.receipts import payload_of, payload_of_made
+from azureml_replay.model import Artifact, RunId
 from azureml_replay.planning.files import ALL_FILES
-from azureml_replay.planning.plan import Step
+from azureml_replay.planning.plan import Step, shows
 from azureml_replay.planning.references import is_settled, references_document
 from azureml_replay.workspace.put_files import HeldFile, NewFile
 
@@ -51,7 +52,7 @@ class Due:
             choice=choice,
             references=references_document(step.references) if is_settled(step.references) else None,
         )
-        return Payload(digest, detail=self.ledger.content_of(step.source))
+        return Payload(digest, detail=self.ledger.content_carried(self.ledger.content_of(step.source), shows(step)))
 
     def kept(self, step: Step) -> Payload:
         """The same of a run of which values of the target's stay."""
@@ -78,7 +79,7 @@ class Due:
         begun = all(
             item in receipts and receipts[item].state is State.SENT for item in (RunItem.CREATE, RunItem.FINISH)
         )
-        chunks = self.archive.chunk_payloads(step.source) if step.series else {}
+        chunks = self.archive.chunk_payloads(step.contents) if step.series else {}
         return not begun or any(payload.digest not in sent for payload in chunks.values())
 
     def is_there(self, run: RunId) -> bool:
@@ -96,7 +97,7 @@ class Due:
 
     def _payloads(self, step: Step) -> Mapping[int, Payload]:
         """Chunk number -> digest, and the rows that are sent of it: those of unsent series stay in a file."""
-        payloads = self.archive.chunk_payloads(step.source)
+        payloads = self.archive.chunk_payloads(step.contents)
         if not step.unsent and step.rows.there.same:
             return payloads
         return {
@@ -104,7 +105,7 @@ class Due:
                 payloads[seq],
                 rows=sum(len(step.rows.there.of(one)) for one in some if one.series.key not in step.unsent),
             )
-            for seq, some in self.archive.chunks(step.source)
+            for seq, some in self.archive.chunks(step.contents)
         }
 
     def files(self, step: Step, receipts: Receipts) -> Iterator[tuple[str, Artifact]]:
@@ -131,18 +132,6 @@ def is_created(ledger: TargetLedger, step: Step) -> bool:
 def is_finished(ledger: TargetLedger, step: Step) -> bool:
     """True where its end was sent, and whether it is archived."""
     return ledger.has_sent(step.source, RunItem.FINISH, of_ending(step.run))
-
-
-def payload_of(stored: StoredFile) -> Payload:
-    """What the receipt of one of the source's files says."""
-    return Payload(of_file(stored), size_bytes=stored.size_bytes)
-
-
-def payload_of_made(file: NewFile | HeldFile) -> Payload:
-    """The same of a file that we make."""
-    if isinstance(file, HeldFile):
-        return payload_of(file.stored)
-    return Payload(of_bytes(file.data), size_bytes=len(file.data))
 
 
 def has_arrived(receipts: Receipts, path: str, artifact: Artifact) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
@@ -17,17 +16,18 @@ from azureml_replay.comparison.files import finding_names, same_by_md5
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import files_in_words
 from azureml_replay.direct.attach import attached
-from azureml_replay.direct.due import Due, payload_of, payload_of_made
+from azureml_replay.direct.due import Due
 from azureml_replay.errors import Rejected, ServiceError
 from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import TAKEN_AGAIN, Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
+from azureml_replay.files.receipts import payload_of, payload_of_made
 from azureml_replay.model import Artifact, Run, RunId, StoredFile
 from azureml_replay.planning.plan import Step
 from azureml_replay.progress import Progress
 from azureml_replay.workspace.limits import FILES_PER_REQUEST
-from azureml_replay.workspace.put_files import CopyFile, FileWritten, PutFile
+from azureml_replay.workspace.put_files import FileWritten, PutFile, heard
 from azureml_replay.workspace.target import Refused, Target
 
 logger = logging.getLogger("azureml_replay")
@@ -101,7 +101,8 @@ class FileSender:
                 path: one for path, one in batch.items() if await self._goes(step, path, one, receipts, found=found)
             }
             files += len(there)
-            for artifact in await self._bring(step, going, rest):
+            fresh = frozenset() if found or self.prefer is Prefer.SOURCE else going.keys() - _known(receipts)
+            for artifact in await self._bring(step, going, rest, fresh):
                 files += 1
                 size += artifact.stored.size_bytes if artifact.stored else 0
             rest = {}
@@ -160,7 +161,7 @@ class FileSender:
         known = receipt is not None and receipt.state is State.SENT and sent is not None
         if self.prefer is Prefer.SOURCE or not (known or unknown):
             return True
-        there = await self.target.stored_file(self.target.place(step.run.id, path))
+        there = await self._there(step, path)
         if there is None:
             if unknown:
                 return True
@@ -171,22 +172,40 @@ class FileSender:
         self.kept.setdefault(step.source, []).append(f"file {path}")
         return False
 
+    async def _there(self, step: Step, path: str) -> StoredFile | None:
+        return await self.target.stored_file(self.target.place(step.run.id, path))
+
+    async def _leave(self, step: Step, path: str, artifact: Artifact, there: StoredFile) -> None:
+        """What lies in the container of a run that this call made: another run's that shows it, or a deleted one's."""
+        if artifact.stored is not None and await self._as_sent.is_of(artifact, there, self.supply):
+            self._note_there(step, path, artifact.stored, there)
+        else:
+            self.ledger.forget(step.source, [FileItem(path)])  # the intent: nothing of ours is there
+            self.kept.setdefault(step.source, []).append(f"file {path}")
+
     def _is_told(self, step: Step, path: str, artifact: Artifact, there: StoredFile) -> bool:
         """True where checksums tell that the target's file is the source's; of another one there is a receipt now."""
         mine = artifact.stored
         if mine is None or same_by_md5(mine, there):
             return True
+        self._note_there(step, path, mine, there)
+        return False
+
+    def _note_there(self, step: Step, path: str, mine: StoredFile, there: StoredFile) -> None:
+        """The receipt of a file that has the source's bytes already."""
         self.ledger.sent_over(step.source, finding_names([path]))
         self.ledger.put_sent_files(step.source, {path: replace(mine, md5=mine.md5 or there.md5)})
         payload = replace(payload_of(mine), detail=there.etag)
         self.ledger.mark(step.source, {FileItem(path): payload}, State.SENT, durable=False)
-        return False
 
-    async def _bring(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> list[Artifact]:
-        """Send files; those that went. A file that changed is begun anew, one that is gone is left to the omissions."""
+    async def _bring(self, step: Step, batch: Mapping[str, Artifact], made: Sending, fresh: Set[str]) -> list[Artifact]:
+        """Send files; those that went. A file that changed is begun anew, one that is gone is left to the omissions.
+
+        `fresh`: nobody looked whether something lies at these paths.
+        """
         sent: list[Artifact] = []
         for _ in range(TAKEN_AGAIN):
-            again, lacking = await self._copy(step, batch, made)
+            again, lacking = await self._copy(step, batch, made, fresh)
             sent += [artifact for path, artifact in batch.items() if path not in lacking]
             places = {artifact.location for path, artifact in batch.items() if path in again}
             if not places:
@@ -195,7 +214,9 @@ class FileSender:
             batch = {path: artifact for path, artifact in self._due.carried(step) if artifact.location in places}
         raise Rejected(f"file {next(iter(batch), '')} of run {step.source} changes all the time")
 
-    async def _copy(self, step: Step, batch: Mapping[str, Artifact], made: Sending) -> tuple[Set[str], Set[str]]:
+    async def _copy(
+        self, step: Step, batch: Mapping[str, Artifact], made: Sending, fresh: Set[str]
+    ) -> tuple[Set[str], Set[str]]:
         """Ask for write URLs once, then copy each file.
 
         Answers the paths that the source has no more as listed, and all that did not go. Raises for a refusal that is
@@ -206,11 +227,14 @@ class FileSender:
         files: dict[str, tuple[PutFile, Payload]] = dict(made)
         for path, artifact in batch.items():
             if artifact.stored is not None:
-                files[path] = (await self.supply.file(artifact, path), payload_of(artifact.stored))
+                file = await self.supply.file(artifact, path)
+                files[path] = (replace(file, new=path in fresh), payload_of(artifact.stored))
         refused = await self._put(step, files)
         again: set[str] = set()
         for path, outcome in refused.items():
-            if path in batch and await self.supply.look_again(batch[path], outcome):
+            if outcome.taken and (there := await self._there(step, path)) is not None:
+                await self._leave(step, path, batch[path], there)
+            elif path in batch and await self.supply.look_again(batch[path], outcome):
                 again.add(path)
             elif outcome.of_item:
                 self._refuse(step, path, outcome)
@@ -225,7 +249,7 @@ class FileSender:
         self.ledger.sent_over(step.source, finding_names(files))
         home, run = (step.lender.experiment, step.lender.there) if step.lender else (step.run.experiment, step.run.id)
         told: dict[str, FileWritten] = {}
-        outcomes = await self.target.put_files(home, run, [_heard(file, told) for file, _ in files.values()])
+        outcomes = await self.target.put_files(home, run, [heard(file, told) for file, _ in files.values()])
         sent = {path: _as_written(file, told.get(path)) for path, (file, _) in files.items() if not outcomes.get(path)}
         self.ledger.put_sent_files(step.source, sent)
         arrived = {
@@ -258,11 +282,9 @@ class FileSender:
         self.progress.say(f"file {path} of run {step.source} was refused: {outcome.reason}")
 
 
-def _heard(file: PutFile, told: dict[str, FileWritten]) -> PutFile:
-    """The file, of which is told what was written where its checksum does not tell that."""
-    if not isinstance(file, CopyFile) or file.stored.md5 is not None:
-        return file
-    return replace(file, on_written=partial(told.__setitem__, file.path))
+def _known(receipts: Mapping[Item, Receipt]) -> Set[str]:
+    """Paths of files of which something was sent, or begun."""
+    return {item.path for item in receipts if isinstance(item, FileItem)}
 
 
 def _as_written(file: PutFile, told: FileWritten | None) -> StoredFile:

@@ -209,7 +209,7 @@ class _Counting:
     def _rows(self, step: Step, receipts: Receipts, rows: DueRows) -> int:
         """Rows that are due, less those that went with chunks that have grown since: only more can come of a metric."""
         if step.overflow_series:
-            chunks = OpenChunks(self.archive, step.source, rows.sent.due, step.unsent, step.rows.there)
+            chunks = OpenChunks(self.archive, step.contents, rows.sent.due, step.unsent, step.rows.there)
             return sum(chunks.left.values())
         due = sum(rows.payloads[seq].rows or 0 for seq in rows.sent.due)
         return max(0, due - _rows_grown(receipts, rows)) if rows.sent.strange else due

@@ -10,6 +10,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import ChunkItem, Item, Payload
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import RunId
+from azureml_replay.planning.plan import Step
 
 
 @dataclass(slots=True)
@@ -22,16 +23,16 @@ class Intents:
     ahead: set[tuple[RunId, Item]] = field(default_factory=set)
     """Intents on the disk whose rows this process has not sent yet: the target need not be asked about them."""
 
-    def mark_ahead(self, runs: Iterable[RunId]) -> None:
+    def mark_ahead(self, steps: Iterable[Step]) -> None:
         """Write intents of runs with one chunk, of which nothing was ever sent, in one wait for the disk. Repeatable.
 
         A run of many chunks is left out: after a kill all of them would be doubtful, where only a few were begun.
         """
         items: dict[tuple[RunId, Item], Payload] = {
-            (run, ChunkItem(seq)): payload
-            for run in runs
-            if len(payloads := self.archive.chunk_payloads(run)) == 1
-            and not any(isinstance(item, ChunkItem) for item in self.ledger.receipts(run))
+            (step.source, ChunkItem(seq)): payload
+            for step in steps
+            if len(payloads := self.archive.chunk_payloads(step.contents)) == 1
+            and not any(isinstance(item, ChunkItem) for item in self.ledger.receipts(step.source))
             for seq, payload in payloads.items()
         }
         if items:

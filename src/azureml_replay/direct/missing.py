@@ -67,15 +67,14 @@ class MissingPoints:
 
     def _sent_before(self, seq: int) -> Iterator[Points]:
         """Rows of other chunks that were sent: equal rows in the target are theirs, not this chunk's."""
-        run = self.step.source
-        receipts = self.ledger.receipts(run)
-        for other, payload in self.archive.chunk_payloads(run).items():
+        receipts = self.ledger.receipts(self.step.source)
+        for other, payload in self.archive.chunk_payloads(self.step.contents).items():
             receipt = receipts.get(ChunkItem(other))
             if other != seq and receipt and receipt.is_of(payload.digest):
                 yield from self._pieces(other)
 
     def _pieces(self, seq: int) -> list[Points]:
-        chunk = self.archive.chunk(self.step.source, seq)
+        chunk = self.archive.chunk(self.step.contents, seq)
         unsent, there = self.step.unsent, self.step.rows.there
         return [there.of(piece) for piece in chunk if piece.series.key not in unsent]
 

@@ -158,7 +158,7 @@ class _Sending:
     async def send_new(self, seqs: Sequence[int]) -> None:
         """Chunks of which nothing was ever sent, together; where an answer is lost, those begun are asked about."""
         while seqs:
-            chunks = OpenChunks(self.by.archive, self.step.source, seqs, self.step.unsent, self.step.rows.there)
+            chunks = OpenChunks(self.by.archive, self.step.contents, seqs, self.step.unsent, self.step.rows.there)
             begun: set[int] = set()
             try:
                 await self._send_together(chunks, begun)

@@ -408,7 +408,7 @@ class _Replaying:
         """
         waiting = iter(steps)
         while batch := list(islice(waiting, INTENDED_AHEAD)):
-            self.points.intents.mark_ahead(step.source for step in batch if step.series)
+            self.points.intents.mark_ahead(step for step in batch if step.series)
             yield from batch
 
     async def _fill(self, step: Step) -> None:

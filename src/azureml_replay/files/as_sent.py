@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from azureml_replay.archive.evidence import Aspect, Topic, Way
-from azureml_replay.archive.items import FileItem
+from azureml_replay.archive.asset_receipts import topic_of_owner
+from azureml_replay.archive.evidence import Aspect, Way
+from azureml_replay.archive.items import FileItem, Payload
 from azureml_replay.archive.receipts import Receipt, State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import finding_names, same_by_md5
 from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.receipts import other_content
 from azureml_replay.model import Artifact, RunId, StoredFile
 from azureml_replay.workspace.source import Source
 
 
 @dataclass(frozen=True, slots=True)
 class AsSent:
-    """Asks about one file at a time. All methods only read; they raise Unavailable, Rejected."""
+    """Asks about one file at a time, of a run or an asset. All methods only read; they raise Unavailable, Rejected."""
 
     ledger: TargetLedger
     target: Source
@@ -64,10 +66,31 @@ class AsSent:
                 found.add(path)
         return found
 
+    def sent_before(
+        self,
+        run: RunId,
+        wanted: Mapping[str, StoredFile],
+        there: Mapping[str, StoredFile],
+        payloads: Mapping[str, Payload],
+    ) -> set[str]:
+        """Paths of files that were sent before they changed to as many bytes, where no checksum tells what is there.
+
+        `payloads`: what the receipt of each says that was sent as it is now.
+        """
+        found = set[str]()
+        for path in other_content(self.ledger.receipts(run), payloads) & there.keys():
+            now, sent = wanted[path], self.ledger.sent_file(run, path)
+            untold = now.size_bytes == there[path].size_bytes and same_by_md5(now, there[path]) is None
+            if untold and sent is not None and not same_by_md5(sent, now):
+                found.add(path)
+        return found
+
     def _differed(self, run: RunId, path: str) -> bool:
         """True where bytes were found to differ that nobody has looked at since."""
-        findings = self.ledger.findings_of(Topic(Way.RUN, run), Aspect.BYTES)
-        return not finding_names([path]).isdisjoint(one.what for one in findings)
+        topic = topic_of_owner(run)
+        findings = self.ledger.findings_of(topic, Aspect.BYTES)
+        names = finding_names([path], f"{topic.name}: " if topic.way is Way.ASSET else "")
+        return not names.isdisjoint(one.what for one in findings)
 
 
 def _etag(receipt: Receipt | None) -> str | None:

@@ -65,11 +65,13 @@ class Registering:
         return await self._update(asset, there)
 
     async def remove(self, asset: Asset) -> None:
-        """Delete a version, and its name where replay made that and no version is left. Repeatable."""
+        """Delete a version. Repeatable."""
         await self._gone("model-versions/delete", wire.named_version(asset.key))
-        name = asset.key.name
-        container = await self._registry.container(name)
-        if container is not None and wire.is_ours(container):
+
+    async def remove_container(self, container: AssetContainer) -> None:
+        """Delete a name where replay made it and no version is left. Repeatable."""
+        name = container.name
+        if wire.is_ours(container):
             left = [one async for page in self._registry.documents(name) for one in page]
             if not any(not wire.is_skipped(one) for one in left):
                 await self._gone("registered-models/delete", wire.named_model(name))

@@ -11,10 +11,10 @@ from azureml_replay.errors import Forbidden, NotFound, Rejected, Unavailable
 from azureml_replay.instants import Instant
 from azureml_replay.mlflow.config import Login, ServerConfig
 from azureml_replay.mlflow.place import address_of, workspace_of
-from azureml_replay.mlflow.wire import ask, decode
+from azureml_replay.mlflow.wire import ask, decode, registry
 from azureml_replay.mlflow.wire.ask import InExperiment
 from azureml_replay.mlflow.wire.decode import ListedFile, ListedRun
-from azureml_replay.mlflow.wire.registry import VersionInRun, versions_in_runs
+from azureml_replay.mlflow.wire.registry import VersionInRun
 from azureml_replay.model import Experiment, Row, RunId
 from azureml_replay.sending.sender import Answer, BytesToSend, Sender, Service
 from azureml_replay.workspace.lease import Check
@@ -153,14 +153,25 @@ class Rest:
         token: str | None = None
         while True:
             try:
-                page, following = versions_in_runs(await self._get("model-versions/search", ask.versions(None, token)))
+                answer = await self._get("model-versions/search", ask.versions(None, token))
             except Forbidden:
                 raise
             except Rejected:
                 return
-            yield page
-            if not (token := _next(following, token, "model versions")):
+            found = [await self._in_its_run(one) for one in registry.versions(answer) if not registry.is_skipped(one)]
+            yield [one for one in found if one is not None]
+            if not (token := _next(registry.next_page(answer), token, "model versions")):
                 return
+
+    async def _in_its_run(self, version: Mapping[str, Any]) -> VersionInRun | None:
+        """Of a copy of another version the server says where its files lie; one that is gone meanwhile lies nowhere."""
+        if not registry.is_promoted(version):
+            return registry.in_its_run(version)
+        try:
+            answer = await self._get("model-versions/get-download-uri", ask.version_named(version))
+        except NotFound:
+            return None
+        return registry.in_its_run(version, registry.download_uri(answer))
 
     async def logged_model(self, model: str) -> Mapping[str, Any] | None:
         """The document of a logged model; None where it is gone."""

@@ -268,9 +268,13 @@ class MlflowTarget(MlflowWorkspace):
         raise Rejected(f"an MLflow server has one way to make {model.key}")
 
     async def remove_asset(self, asset: Asset) -> Asset | None:
-        """Delete a version, and its name with the last one where replay made that. Repeatable."""
+        """Delete a version. Repeatable."""
         await self._registering.remove(asset)
         return None
+
+    async def remove_container(self, container: AssetContainer) -> None:
+        """Delete a name, where replay made it and no version is left. Repeatable."""
+        await self._registering.remove_container(container)
 
     async def put_asset_file(self, place: Location, file: PutFile) -> None:
         """Write one file among those of a run. Repeatable."""

@@ -183,6 +183,10 @@ class AssetPlan:
         return sum(fates.get(AssetFate.CREATE.value, 0) for fates in self.kinds.values())
 
 
+_SENT, _ARCHIVED = "sent", "archived"
+"""A key of an asset's lineage; a name among what may change of it."""
+
+
 def signed_asset(asset: Asset, source: Place) -> Asset:
     """The asset with its lineage: a property that says what the service owns and cannot be told."""
     facts = {
@@ -201,8 +205,12 @@ def signed_asset(asset: Asset, source: Place) -> Asset:
 
 def is_made_from(there: Asset, key: AssetKey, source: Place) -> bool:
     """True where an asset of a target says that it was made from this one of the source, by whichever archive."""
-    facts = decoded(there.properties.get(PROPERTY))
-    return str(facts.get("workspace", "")).lower() == source.key and facts.get("asset") == str(key)
+    return comes_from(there, source) and decoded(there.properties.get(PROPERTY)).get("asset") == str(key)
+
+
+def comes_from(there: Asset, source: Place) -> bool:
+    """True where an asset of a target says that it was made from some asset of the source."""
+    return str(decoded(there.properties.get(PROPERTY)).get("workspace", "")).lower() == source.key
 
 
 def digest_of_asset(asset: Asset, listing: str = "") -> str:
@@ -238,13 +246,35 @@ def changeable(asset: Asset) -> Mapping[str, Json]:
     return {name: value for name, value in asset.fields.items() if not name.startswith("property ")}
 
 
+def marked_asset(asset: Asset) -> Asset:
+    """A signed asset as it is sent, with a digest of what may change of it: by this another archive sees an edit."""
+    facts = decoded(asset.properties.get(PROPERTY))
+    told = encode({**facts, _SENT: _digest_of_values(asset)})
+    return replace(asset, properties={**asset.properties, PROPERTY: told})
+
+
+def sent_by_another(wanted: Asset, there: Asset) -> Mapping[str, Json]:
+    """What another archive's replay sent of an asset, as far as the asset tells.
+
+    Where its mark does not fit, or it has none, whatever differs from the source is somebody's; so is whether it is
+    archived, which the mark says nothing of.
+    """
+    mark = decoded(there.properties.get(PROPERTY)).get(_SENT)
+    values = changeable(there if mark == _digest_of_values(there) else wanted)
+    return {**values, _ARCHIVED: wanted.archived}
+
+
+def _digest_of_values(asset: Asset) -> str:
+    return digest_of({name: value for name, value in sorted(changeable(asset).items()) if name != _ARCHIVED})
+
+
 def as_edited(wanted: Asset, there: Asset, sent: Mapping[str, Json]) -> Asset:
     """The target's asset with the source's values, but where its own were edited since; its content is its own.
 
     `sent`: its values when it was written last.
     """
     found = changeable(there)
-    edited = {name for name in found.keys() | sent.keys() if found.get(name) != sent.get(name)} if sent else set()
+    edited = {name for name in found.keys() | sent.keys() if found.get(name) != sent.get(name)}
     edited = {name for name in edited if not name.startswith("property ")}
     tags = {name: value for name, value in wanted.tags.items() if f"tag {name}" not in edited}
     tags |= {name: value for name, value in there.tags.items() if f"tag {name}" in edited}

@@ -236,6 +236,11 @@ def target_path(path: str, *, twice: bool = False) -> str:
     return MOVED_FOLDER + path.removeprefix(OWN_FOLDER) if path.startswith(OWN_FOLDER) else path
 
 
+def is_made(path: str) -> bool:
+    """True for a file of the target that we make; those of the source that had to move are none."""
+    return path.startswith(OWN_FOLDER) and not path.startswith((MOVED_FOLDER, UNINDEXED_FOLDER))
+
+
 def count_files(
     recorded: Recorded,
     history: History,
@@ -246,7 +251,7 @@ def count_files(
     rule: PathRule | None = None,
 ) -> FilesCounted:
     """The files to send, counted by the run's totals where they suffice. `room`, `rule`: as for `planned`."""
-    run, totals = history.details.run.id, history.files
+    run, totals = history.contents, history.files
     if not choice.artifacts:
         if totals.files or totals.lost:
             fitting.omit(counted(totals.files + totals.lost, "file"), NOT_CHOSEN if choice.taken else NOT_SERVED)
@@ -283,7 +288,7 @@ def _count_each(
     """The same by looking at each file, needed where a choice was made, or a name may not be possible."""
     files = size = 0
     any_moved = False
-    for one in planned(recorded.artifacts(history.details.run.id), choice, room, history.refused.files, rule):
+    for one in planned(recorded.artifacts(history.contents), choice, room, history.refused.files, rule):
         if one.artifact and one.omission:
             fitting.omit(f"file {one.artifact.path}", one.omission)
         elif one.artifact and one.artifact.stored:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from azureml_replay.model import (
@@ -79,6 +79,8 @@ class History:
     """Named output -> the place of its bytes, for outputs whose bytes are no files of a run."""
     only_last: bool = False
     """True where its rows are the last of each metric, from MLflow, and not the metrics' history."""
+    owner: RunId | None = None
+    """The run whose points and files these are: in a target where every run has its own, a reused step gets them."""
     lender_experiment: str | None = None
     """Experiment of the run whose points and files this one shows; None also where the archive lacks that run."""
     ids: Mapping[RunId, RunId] = field(default_factory=dict)
@@ -93,6 +95,20 @@ class History:
     """The assets that the run and its job name, with what became of each in the target."""
     route: WriteRoute | None = None
     """By which the run went into the target, or its family did; None where nothing of these is there."""
+
+    @property
+    def contents(self) -> RunId:
+        """The run under which the archive holds these points and files."""
+        return self.owner or self.details.run.id
+
+
+def with_owners_contents(recorded: Recorded, history: History, target: Place | None) -> History:
+    """A reused step with the points and files of the run that it shows; as it is where the archive lacks that run."""
+    lender = history.details.run.lender
+    owner = recorded.history(lender, target) if lender else None
+    if owner is None:
+        return history
+    return replace(history, owner=lender, series=owner.series, files=owner.files, only_last=owner.only_last)
 
 
 class Recorded(Protocol):

@@ -31,7 +31,7 @@ from azureml_replay.planning.fit import (
     without_lost,
     without_nulls,
 )
-from azureml_replay.planning.history import History, Recorded, logged_models, named_outputs
+from azureml_replay.planning.history import History, Recorded, logged_models, named_outputs, with_owners_contents
 from azureml_replay.planning.ids import rewritten
 from azureml_replay.planning.made_files import FILES_FILE, MADE, MADE_FOR_PLAIN, NAMES_FILE, own_files
 from azureml_replay.planning.plain import Renamed, as_plain
@@ -55,7 +55,7 @@ TAKEN = "left out by --on-conflict skip: the id of a run of its job is taken in 
 NAMES = "names"
 """The same: runs of other units that it was sent with under their ids in the source, which may get others."""
 SHOWS = "shows"
-"""The same: the run whose points and files its job has, as a reused step's does."""
+"""The same: the run whose points and files were carried as this reused step's own."""
 NO_PARENT = "the source has no such run"
 CIRCLE = "the runs above it lead back to it: one of them has to be the first"
 SENT_BEFORE = "it was sent before this one was extracted: where a run stands is written once"
@@ -105,7 +105,7 @@ class Step:
     """Series that are not sent before their history is in the archive."""
     omissions: tuple[Omission, ...] = ()
     owner: RunId | None = None
-    """The run whose points and files `with_owners_contents` gave to this reused step."""
+    """The run whose points and files this reused step gets, where every run has its own."""
     lender: Lender | None = None
     """The run whose points and files this one shows in the target: then it has none to send."""
     route: WriteRoute = WriteRoute.HISTORY
@@ -234,6 +234,11 @@ class _Places:
         return depth, self.waiting.get(run.id)
 
 
+def shows(step: Step) -> dict[str, Json]:
+    """What the ledger is to keep of a step that gets the points and files of another run."""
+    return {SHOWS: step.owner} if step.owner else {}
+
+
 def as_carried(carried: Json | None) -> FileChoice:
     """The files that were to be carried, by what the ledger says of a run; all where nothing was sent."""
     return FileChoice.from_json(carried[FILES]) if isinstance(carried, Mapping) and FILES in carried else ALL_FILES
@@ -259,33 +264,6 @@ def plan_run(recorded: Recorded, run: RunId, profile: TargetProfile, *, root: Ru
     return _step(recorded, history, as_carried(history.carried), profile, root=root, depth=depth) if history else None
 
 
-def with_owners_contents(recorded: Recorded, step: Step, files: FileChoice, profile: TargetProfile) -> Step:
-    """The step with the points and files of the run that it reuses, for targets where every run has its own.
-
-    Unchanged where it reuses nothing or the archive lacks the owner.
-    """
-    details = recorded.details(step.source)
-    lender = details.run.lender if details else None
-    there = recorded.history(lender, profile.ref) if lender else None
-    if there is None:
-        return step
-    owners = _step(recorded, there, files, profile, root=step.unit, depth=0)
-    own = [omission for omission in step.omissions if omission.reason not in (SHARED, NOT_SHOWN)]
-    lost = [replace(one, run=step.source) for one in owners.omissions if one.what.startswith(("file ", "metric "))]
-    return replace(
-        step,
-        run=replace(step.run, lender=None),
-        lender=None,
-        owner=lender,
-        series=owners.series,
-        rows=owners.rows,
-        overflow_series=owners.overflow_series,
-        files=owners.files,
-        bytes=owners.bytes,
-        omissions=(*own, *lost),
-    )
-
-
 def without_lender(step: Step) -> Step:
     """The step for a target that lacks its lender for good: files and points become an omission."""
     if step.lender is None:
@@ -298,6 +276,7 @@ def _step(
     recorded: Recorded, history: History, choice: FileChoice, profile: TargetProfile, *, root: RunId, depth: int
 ) -> Step:
     profile = profile.by(history.route)
+    history = with_owners_contents(recorded, history, profile.ref) if profile.own_contents else history
     run, ids = with_references(history.details.run, history.references), history.ids
     fitting = Fitting(run.id)
     waiting = _waiting(history, fitting, profile)
@@ -310,28 +289,17 @@ def _step(
     own_id = ids.get(run.id, run.id)
     _say_what_names_the_source(logged if profile.ids == "theirs" or own_id != run.id else (), fitting)
     renamed = Renamed()
-    rows = planned_rows(recorded, run.id, _without(over, logged), fitting, profile=profile, renamed=renamed)
-    fitted = fit_run(
-        as_plain(without_foreign_datasets(run, recorded.source, fitting, profile), fitting, profile, renamed),
-        recorded.source,
-        fitting,
-        profile.room,
-        parent=run.parent if depth else None,
-        form=RunForm.KEPT if profile.keep_run_type else profile.form,
-        lender=lender.there if lender else None,
-        times=profile.plain,
-    )
-    fitted = fitted if profile.nulls else without_nulls(fitted, fitting)
-    fitted = without_refused(fitted, fitting, history.refused.values, profile.form)
+    rows = planned_rows(recorded, history.contents, _without(over, logged), fitting, profile=profile, renamed=renamed)
+    plain = as_plain(without_foreign_datasets(run, recorded.source, fitting, profile), fitting, profile, renamed)
+    fitted = _fitted(plain, recorded, history, fitting, profile, lender=lender, parent=run.parent if depth else None)
     room = room_of(own_id, profile.limits)
     choice = choice if profile.files else NO_FILES
     carried = count_files(recorded, history, fitting, choice, room, rule=profile.paths)
     more = [*rows.files, *([NAMES_FILE] if renamed.document() else []), *([FILES_FILE] if carried.moved else [])]
-    own = tuple(own_files(history, fitting, overflow=bool(over or fitting.overflow), more=more))
+    made = list(own_files(history, fitting, overflow=bool(over or fitting.overflow), more=more))
     sent = without_lost(as_routed(rewritten(fitted, ids), fitting, profile), fitting, profile)
     say_when_created(sent, fitting, profile)
-    there = {path: own_path(own_id, path) if lender else path for path in own}
-    own = tuple(path for path in own if _may_go(path, there[path], history, fitting, takes_files=profile.files))
+    there = {path: own_path(own_id, path) if lender else path for path in made}
     return Step(
         source=run.id,
         unit=root,
@@ -342,7 +310,7 @@ def _step(
         bytes=carried.bytes,
         choice=choice,
         room=room,
-        own_files=own,
+        own_files=tuple(one for one in made if _may_go(one, there[one], history, fitting, takes_files=profile.files)),
         overflow=fitting.overflow,
         overflow_series=over,
         refused_series=frozenset(history.refused.series),
@@ -354,9 +322,35 @@ def _step(
         references=history.references,
         waiting=waiting,
         omissions=tuple(fitting.omissions),
+        owner=history.owner,
         lender=lender,
         route=profile.route,
     )
+
+
+def _fitted(
+    plain: Run,
+    recorded: Recorded,
+    history: History,
+    fitting: Fitting,
+    profile: TargetProfile,
+    *,
+    lender: Lender | None,
+    parent: RunId | None,
+) -> Run:
+    """The run within the target's limits, without what it refused before."""
+    fitted = fit_run(
+        plain,
+        recorded.source,
+        fitting,
+        profile.room,
+        parent=parent,
+        form=RunForm.KEPT if profile.keep_run_type else profile.form,
+        lender=lender.there if lender else None,
+        times=profile.plain,
+    )
+    said = fitted if profile.nulls else without_nulls(fitted, fitting)
+    return without_refused(said, fitting, history.refused.values, profile.form)
 
 
 def _say_what_stays(history: History, fitting: Fitting, profile: TargetProfile, *, lender: Lender | None) -> None:
@@ -364,7 +358,7 @@ def _say_what_stays(history: History, fitting: Fitting, profile: TargetProfile, 
     run = history.details.run
     if history.refused.run is not None:
         fitting.omit("run", history.refused.run)
-    if run.lender and lender is None:
+    if run.lender and lender is None and history.owner is None:
         fitting.omit(SHOWN + run.lender, SHARED if profile.reuse else NOT_SHOWN)
     for key in run.unknown:
         if key.startswith(UNREADABLE):

@@ -12,8 +12,8 @@ from azureml_replay.disk.globs import fits
 from azureml_replay.json_text import DEEPEST, TOO_DEEP
 from azureml_replay.model import Json
 from azureml_replay.redact.commands import in_list
-from azureml_replay.redact.names import ENVIRONMENT_ENDINGS, holds_variables, names_secret
-from azureml_replay.redact.shapes import COMMANDS_SINCE, VERSION
+from azureml_replay.redact.names import ENVIRONMENT_ENDINGS, holds_value, holds_variables, names_secret, tells_name
+from azureml_replay.redact.shapes import COMMANDS_SINCE, HELD_SINCE, VERSION
 from azureml_replay.redact.texts import STARS, hidden, hidden_path, text
 from azureml_replay.redact.untouched import stays
 
@@ -24,6 +24,12 @@ CUT_OFF = "/…"
 """The end of a path at which nothing was taken for a secret: what lies there is nested too deeply to be looked at."""
 _SHOWN_OF_DEEP = 4
 _PLACEHOLDER = re.compile(r"\$?(\(.*\)|\{.*\})")  # ${{inputs.x}}, $(TOKEN): names a secret, is none
+_WORD = re.compile(r"(?i)true|false|none|null")  # `use_auth_token: "True"`: run history keeps a flag as a text
+_NO_SECRETS = frozenset(
+    {"integer", "int", "number", "float", "double", "boolean", "bool", "path"}
+    | {"urifile", "urifolder", "mltable", "mlflowmodel", "custommodel", "tritonmodel"}
+)
+"""Types of inputs whose value is no text, though documents write it as one, or says where data are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def redact(document: Json, globs: Sequence[str] = ()) -> tuple[Json, list[str]]:
 
 class _Why(IntEnum):
     NO = 0
-    NAME = 1  # texts only: `token: null`, `max_token: 512` and `password: {…}` hold no secret themselves
+    NAME = 1  # texts only: `token: null`, `max_token: 512`; of `password: {…}` the keys that hold its value
     GLOB = 2  # whatever it is
 
 
@@ -82,7 +88,7 @@ class _Walk:
         if len(path) >= DEEPEST:
             return self._cut_off(path)
         if isinstance(value, Mapping):
-            names = _NamesSecret(value, path, self._version)
+            names = _NamesSecret(value, path, self._version, named=why is _Why.NAME)
             return {
                 self._name(key, path): item
                 if item is None or (isinstance(item, _NUMBERS) and not self._globs)  # holds no text, whatever its name
@@ -129,7 +135,13 @@ class _Walk:
             return None if value is None else STARS
         if not isinstance(value, str):
             return value
-        return STARS if why == _Why.NAME and value and not _PLACEHOLDER.fullmatch(value) else text(value, self._version)
+        return STARS if why == _Why.NAME and self._tells_something(value) else text(value, self._version)
+
+    def _tells_something(self, value: str) -> bool:
+        """False for a text that cannot be what its name says: none, one that names a secret, a flag."""
+        return bool(value) and not (
+            _PLACEHOLDER.fullmatch(value) or (self._version >= HELD_SINCE and _WORD.fullmatch(value))
+        )
 
     def _why(self, key: str, path: _Path, above: _Why, names: _NamesSecret) -> _Why:
         if self._globs and (above == _Why.GLOB or self._globbed((*path, key))):
@@ -152,22 +164,37 @@ class _Walk:
 class _NamesSecret:
     """Says which keys of one mapping name a secret: by themselves, or as environment variables do.
 
-    In a pair such as {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it, `value` is such a key.
+    Of {"name": "HF_TOKEN", "value": …}, as MLflow and compute specs write it, `value` is such a key; so is `default` of
+    {"db_password": {"type": "string", "default": …}}, a mapping below a name that says secret (`named`).
     """
 
-    def __init__(self, mapping: Mapping[str, Json], path: _Path, version: int) -> None:
+    def __init__(self, mapping: Mapping[str, Json], path: _Path, version: int, *, named: bool) -> None:
         self._version, self._environment = version, any(map(holds_variables, path[-2:]))
-        name = mapping.get("name", mapping.get("key")) if "value" in mapping else None
-        self._pair = isinstance(name, str) and self._named(name)
+        self._pair = self._held = False
+        if version >= HELD_SINCE:
+            self._held = (named or self._tells(mapping)) and not _is_typed(mapping)
+        elif "value" in mapping:
+            name = mapping.get("name", mapping.get("key"))
+            self._pair = isinstance(name, str) and self._named(name)
 
     def __call__(self, key: str) -> bool:
         return (
             names_secret(key, self._version)
             or (self._environment and self._named(key))
+            or (self._held and holds_value(key))
             or (self._pair and key == "value")
         )
+
+    def _tells(self, mapping: Mapping[str, Json]) -> bool:
+        return any(isinstance(name, str) and tells_name(key) and self._named(name) for key, name in mapping.items())
 
     def _named(self, name: str) -> bool:
         if names_secret(name, self._version):
             return True
         return self._environment and name.upper().endswith(ENVIRONMENT_ENDINGS)
+
+
+def _is_typed(mapping: Mapping[str, Json]) -> bool:
+    """True for what is declared a number, a flag or data."""
+    types = (one for name, one in mapping.items() if name.lower().endswith("type"))
+    return any(isinstance(one, str) and one.replace("_", "").lower() in _NO_SECRETS for one in types)

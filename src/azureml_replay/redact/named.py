@@ -13,9 +13,9 @@ from azureml_replay.redact.finders import Place
 from azureml_replay.redact.names import ENVIRONMENT_ENDINGS, names_secret
 
 LONGEST_NAME = 80
-_TAIL = r"pass(?:word|wd|phrase)|pwd|secret|token|key|sas|connection[ _-]?string|signature"
+TAIL = r"pass(?:word|wd|phrase)|pwd|secret|token|key|sas|connection[ _-]?string|signature"
 _NAMED = re.compile(
-    rf"(?i)(?P<tail>{_TAIL})"
+    rf"(?i)(?P<tail>{TAIL})"
     r"(?:(?P<close>\\{0,16}[\"'])?\s{0,4}(?P<assign>=>|:=|[=:]|%3[dD])\s{0,8}"
     r"|(?:\\{0,16}[\"'])?(?P<gap>\s{1,4}|,\s{0,8}(?=\\{0,16}[\"'])))"
 )
@@ -69,8 +69,8 @@ def named_values(value: str) -> Iterator[Place]:
     """The values of names that say secret. Each is read once: no text takes longer than its length says."""
     at = 0 if has_names(value) else len(value)
     while found := _NAMED.search(value, at):
-        name = _name_before(value, found.start(), found.end("tail"))
-        place = _value_of(value, found, name) if _says_secret(name) else None
+        name = name_before(value, found.start(), found.end("tail"))
+        place = _value_of(value, found, name) if says_secret(name) else None
         if place and place[0] < place[1]:
             yield place
             at = place[1]
@@ -78,7 +78,7 @@ def named_values(value: str) -> Iterator[Place]:
             at = found.end("tail")
 
 
-def _name_before(value: str, tail: int, end: int) -> str:
+def name_before(value: str, tail: int, end: int) -> str:
     """The whole name that ends in a tail: `MY_API_key`, `--some-token`."""
     back = value[max(0, tail - LONGEST_NAME) : tail][::-1]
     start = tail - _REST.match(back).end()  # type: ignore[union-attr]  # it matches nothing, too
@@ -86,7 +86,8 @@ def _name_before(value: str, tail: int, end: int) -> str:
     return value[max(start, min(escaped.end(), tail)) if escaped else start : end]
 
 
-def _says_secret(name: str) -> bool:
+def says_secret(name: str) -> bool:
+    """True for the name of a secret, or of an environment variable that holds one."""
     return names_secret(name) or (name.isupper() and name.endswith(ENVIRONMENT_ENDINGS))
 
 
@@ -102,10 +103,17 @@ def _value_of(value: str, found: re.Match[str], name: str) -> Place | None:
         place = quoted(value, opened)
         if place is None or _NO_VALUE.match(value, place[0]):
             return None
-        plain = "".join(re.findall(r"[a-z]+", name.lower()))
-        clear = flag or _strong(name) or (found["close"] and plain.endswith(_AS_JSON))
-        return place if clear or _likely(value[slice(*place)], 8) else None
+        return place if flag or passes(value[slice(*place)], name, closed=bool(found["close"])) else None
     return _bare(value, start, found, name, flag=flag)
+
+
+def passes(secret: str, name: str, *, closed: bool) -> bool:
+    """True for what stands in quotes under a name, where it looks the part as far as the name leaves it open.
+
+    `closed`: the name stands in quotes, too.
+    """
+    plain = "".join(re.findall(r"[a-z]+", name.lower()))
+    return _strong(name) or (closed and plain.endswith(_AS_JSON)) or likely(secret, 8)
 
 
 def _strong(name: str) -> bool:
@@ -115,7 +123,7 @@ def _strong(name: str) -> bool:
 def _bare(value: str, start: int, found: re.Match[str], name: str, *, flag: bool) -> Place | None:
     """The place of a value without quotes; None where it may be anything else."""
     if found["assign"] == ":" or found["close"]:
-        return _after_colon(value, start, name)
+        return after_colon(value, start, name)
     if found["gap"] or not _strong(name):
         return _tokenlike(value, start, name, gap=bool(found["gap"]), flag=flag)
     if name.upper().endswith("PWD") and re.compile(r"[/~.]|[A-Za-z]:\\").match(value, start):
@@ -126,11 +134,12 @@ def _bare(value: str, start: int, found: re.Match[str], name: str, *, flag: bool
     return _trimmed(_WHOLE.match(value, start))
 
 
-def _after_colon(value: str, start: int, name: str) -> Place | None:
+def after_colon(value: str, start: int, name: str) -> Place | None:
+    """The place of what stands behind a colon without quotes; None where it may be anything else."""
     place = _trimmed(_WHOLE.match(value, start)) if _strong(name) else _run(value, start)
     plain = "".join(re.findall(r"[a-z]+", name.lower()))
     least = 6 if _strong(name) else 8 if plain.endswith(_AS_JSON) else 16
-    return place if place and _likely(value[slice(*place)], least) else None
+    return place if place and likely(value[slice(*place)], least) else None
 
 
 def _tokenlike(value: str, start: int, name: str, *, gap: bool, flag: bool) -> Place | None:
@@ -141,7 +150,7 @@ def _tokenlike(value: str, start: int, name: str, *, gap: bool, flag: bool) -> P
         plain = place is None or value[slice(*place)].lower() in _PROSE or value.startswith("-", start)
         return None if plain else place
     place = _run(value, start)
-    return place if place and _likely(value[slice(*place)], 8 if flag or not gap else 16) else None
+    return place if place and likely(value[slice(*place)], 8 if flag or not gap else 16) else None
 
 
 def _run(value: str, start: int) -> Place | None:
@@ -149,7 +158,7 @@ def _run(value: str, start: int) -> Place | None:
     return found.span() if found else None
 
 
-def _likely(secret: str, least: int) -> bool:
+def likely(secret: str, least: int) -> bool:
     """True for what is long enough and no word."""
     return len(secret) >= least and any(char.isdigit() for char in secret)
 

@@ -20,6 +20,9 @@ _VOCABULARY = frozenset(
     | {"max", "min", "num", "n", "per"}
 )
 """Beginnings of names whose `token` is a language model's: `pad_token`, `forced_bos_token`."""
+_HOLDERS = ("value", "values", "default", "literal", "enum", "choices", "const")
+"""Ends of keys below a name that hold what is named: of a literal input, of a component's, of a search space."""
+_NAMERS = frozenset({"name", "key", "parametername", "paramname", "inputname", "variablename"})
 _ENVIRONMENT = frozenset({"environmentvariables", "envvars", "env"})
 ENVIRONMENT_ENDINGS = ("_KEY", "_TOKEN", "_PASSWORD", "_PASSWD", "_PWD", "_SECRET", "_SAS", "CONNECTION_STRING")
 """Endings of environment variables that hold secrets."""
@@ -44,3 +47,15 @@ def names_secret(name: str, version: int = 2) -> bool:
 def holds_variables(name: str) -> bool:
     """True for the name of a mapping of environment variables."""
     return name.replace("_", "").lower() in _ENVIRONMENT
+
+
+@lru_cache(maxsize=10_000)
+def holds_value(key: str) -> bool:
+    """True for a key that holds the value of the name above, or beside it: `value`, `defaultValue`, `enum`."""
+    return key.lower().endswith(_HOLDERS)
+
+
+@lru_cache(maxsize=10_000)
+def tells_name(key: str) -> bool:
+    """True for a key that tells the name of what stands beside it: `name`, `key`, `parameterName`."""
+    return key.replace("_", "").lower() in _NAMERS

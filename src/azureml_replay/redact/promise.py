@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from azureml_replay.json_text import DEEPEST
-from azureml_replay.redact.shapes import BEHIND_OPTIONS, ENCODED_SINCE, GENERAL, PROVIDERS, VERSION, SecretShape
+from azureml_replay.redact.shapes import (
+    BEHIND_OPTIONS,
+    ENCODED_SINCE,
+    GENERAL,
+    HELD_SINCE,
+    PROVIDERS,
+    VERSION,
+    SecretShape,
+)
 
 _HEAD = """# Security
 
@@ -38,7 +46,12 @@ equal names stay equal, and different ones different. Such a file is found again
 
 **By name**: the value of a key such as `password`, `accountKey`, `clientSecret`, `HF_TOKEN`, `connectionString`, of
 environment variables that end in `_KEY`, `_TOKEN`, `_SECRET` and the like, and what follows `--password` in a list of
-arguments; not that of `pad_token` or `max_tokens`.
+arguments; not that of `pad_token` or `max_tokens`, nor a number, a flag or a binding.
+
+**By the name above or beside it** (since version {HELD_SINCE}): `value`, `values`, `default`, `enum` and their
+like below a name that says secret, or beside it in a pair: a literal input of a job or a step, what a component's input
+is by default, what a sweep chooses from. Where an input is data, its address stays. A component whose default was taken
+out is listed, and not made in the target.
 
 **Behind an option of a known command**, in a text or in a list of arguments; `-p` of other commands means other things.
 

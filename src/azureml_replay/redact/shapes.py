@@ -14,14 +14,17 @@ from functools import partial
 
 from azureml_replay.redact.commands import finder
 from azureml_replay.redact.finders import Place, basic_logins, private_keys, web_tokens
+from azureml_replay.redact.held import held_values
 from azureml_replay.redact.named import named_values
 from azureml_replay.redact.programs import COMMANDS
 
-VERSION = 4
+VERSION = 5
 """The version of the table below."""
 ENCODED_SINCE = COMMANDS_SINCE = 3
 """The versions since which a text is searched once more as what it says where it is written for a URL, and since which
 known commands tell what their options are."""
+HELD_SINCE = 5
+"""The version since which a name tells also what a mapping below it, or a pair, holds as its value or default."""
 
 Find = Callable[[str], Iterator[Place]]
 
@@ -286,6 +289,15 @@ GENERAL = (
         needles=("=", ":", "--", "%3"),
         find=named_values,
         chosen=True,
+    ),
+    SecretShape(
+        key="held",
+        what='`"api_key": {"value": "…"}`, `default`, `["choice", …]`, also in YAML; `"name": "api_key", "value": "…"`',
+        source="https://learn.microsoft.com/azure/machine-learning/reference-yaml-component-command",
+        needles=(":",),
+        find=held_values,
+        chosen=True,
+        since=HELD_SINCE,
     ),
 )
 """Forms of any provider."""

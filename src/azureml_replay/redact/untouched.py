@@ -10,7 +10,8 @@ from functools import lru_cache
 from azureml_replay.json_text import DEEPEST, TOO_DEEP
 from azureml_replay.model import Json
 from azureml_replay.redact.commands import in_list
-from azureml_replay.redact.names import holds_variables, names_secret
+from azureml_replay.redact.names import holds_variables, names_secret, tells_name
+from azureml_replay.redact.shapes import HELD_SINCE
 from azureml_replay.redact.texts import hidden, text
 
 _TEXTLESS = frozenset({type(None), bool, int, float})
@@ -31,12 +32,15 @@ def stays(value: Json, version: int, level: int = 0) -> bool:
 
 
 def _mapping_stays(mapping: dict[str, Json], version: int, level: int) -> bool:
-    if "value" in mapping:  # {"name": "HF_TOKEN", "value": …}
+    held = version >= HELD_SINCE
+    if not held and "value" in mapping:  # {"name": "HF_TOKEN", "value": …}
         name = mapping.get("name", mapping.get("key"))
         if isinstance(name, str) and names_secret(name, version):
             return False
     for key, item in mapping.items():
         harmless = _harmless(key, version)
+        if held and item.__class__ is str and tells_name(key) and names_secret(item, version):
+            return False
         if item.__class__ in _TEXTLESS:  # they hold nothing, whatever their name
             if harmless is None:
                 return False

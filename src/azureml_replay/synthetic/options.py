@@ -17,7 +17,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import IntegrityError
 from azureml_replay.model import Json, RunId
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.planning.plan import FILES, LEFT, SHOWS, Step, plan_unit, planned_units, with_owners_contents
+from azureml_replay.planning.plan import FILES, LEFT, Step, plan_unit, planned_units, shows
 from azureml_replay.selection import Selection
 from azureml_replay.synthetic.expected import planned_texts
 from azureml_replay.synthetic.staging.paths import DEFAULT_ENVIRONMENT
@@ -101,10 +101,8 @@ def tree_of(archive: Archive, root: RunId, shape: Shape) -> Tree:
     """The tree of one unit."""
     files = FileChoice(artifacts=shape.files.artifacts)
     limits = replace(shape.tree.limits, artifact_path=ANY_LENGTH, blob_name=ANY_LENGTH)
-    jobs = TargetProfile(limits=limits, written_once=True)
-    steps = plan_unit(archive, root, files, jobs)
-    planned = (with_owners_contents(archive, step, files, jobs) for step in steps)
-    counts = [counted(archive, step, shape.files) for step in planned]
+    jobs = TargetProfile(limits=limits, written_once=True, own_contents=True)
+    counts = [counted(archive, step, shape.files) for step in plan_unit(archive, root, files, jobs)]
     if not counts:
         raise IntegrityError(f"archive {archive.folder} is damaged: table run names a tree {root} without runs")
     return grow(counts, archive, shape.tree)
@@ -190,8 +188,8 @@ def carry(ledger: TargetLedger, tree: Tree, shape: Shape, job: str, *, sending: 
     runs = dict.fromkeys([tree.root, *(node.source for node in tree.walk())])
     told: dict[RunId, dict[str, Json]] = {run: {FILES: shape.files.to_json(), JOB: job} for run in runs}
     for node in tree.walk():
-        if node.step is not None and node.step.owner is not None:
-            told[node.source][SHOWS] = node.step.owner
+        if node.step is not None:
+            told[node.source] |= shows(node.step)
     told[tree.root] |= _written(shape)
     known: Mapping[RunId, Any] = ledger.carried(list(told), Way.JOB)
     sent = planned_texts(tree) if sending else {run: one[SENT] for run, one in known.items() if _is_of(one, job)}

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Protocol
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import FATES, THERE, AssetReceipt, AssetState
+from azureml_replay.archive.asset_receipts import FATES, THERE, AssetReceipt, AssetState, owner_of
 from azureml_replay.archive.assets import NO_LISTING, AssetListing
 from azureml_replay.archive.cells import read_back, shaped
 from azureml_replay.archive.shapes import is_text
@@ -257,6 +257,8 @@ class AssetPlanning:
         if receipt is None or whole.fate is AssetFate.OMITTED:
             return chosen
         sent, fate = as_planned(whole.asset, receipt.planned, whole.listing), FATES.get(receipt.state)
+        if sent is None and self._had_bytes(whole, chosen):
+            return replace(whole, asset=replace(whole.asset, owns_bytes=True))
         if sent is None or fate in (None, AssetFate.CREATE) or self._is_to_be_changed(whole.asset, receipt):
             return chosen
         more = chosen.asset.owns_bytes > sent.owns_bytes or chosen.asset.rewrites > sent.rewrites
@@ -268,6 +270,12 @@ class AssetPlanning:
         if reason in ("", *BYTES_STAY) and fate in (AssetFate.THERE, AssetFate.ADOPT):
             reason = chosen.reason if sent.owns_bytes == chosen.asset.owns_bytes else ""
         return replace(carried, asset=sent, fate=fate, reason=reason)
+
+    def _had_bytes(self, whole: PlannedAsset, chosen: PlannedAsset) -> bool:
+        """True where an earlier call brought the bytes, which are others now, and this one would leave them behind."""
+        if chosen.asset.owns_bytes or chosen.fate is AssetFate.OMITTED or not whole.files or self.ledger is None:
+            return False
+        return bool(self.ledger.sent_files(owner_of(whole.key)))
 
     def _is_to_be_changed(self, asset: Asset, receipt: AssetReceipt) -> bool:
         """True for a model that was made before its run was there, which is, or comes now.

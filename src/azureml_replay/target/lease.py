@@ -43,7 +43,9 @@ CHECKED = frozenset(
 OF_TARGET = (
     "put_experiment put_runs update_runs hide_runs remove_tags put_files attach_file remove_files finish_runs end_runs"
 )
-OF_ASSETS = "put_asset_container put_linked_model put_asset_file put_container remove_asset remove_asset_file"
+OF_ASSETS = (
+    "put_asset_container put_linked_model put_asset_file put_container remove_asset remove_container remove_asset_file"
+)
 OF_SUBMITTER = "register stage unstage delete_job"
 HELD = frozenset(f"{OF_TARGET} {OF_ASSETS} {OF_SUBMITTER}".split())
 """The other writes."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from azureml_replay import redact
 from azureml_replay.disk.outputs import open_for_lines, private_folder, refuse_unwritable
 from azureml_replay.errors import UserError
-from azureml_replay.terminal.text import safe
+from azureml_replay.terminal.text import shown
 
 LOGGER = logging.getLogger("azureml_replay")
 NOTICES = logging.getLogger("azureml_replay.archive")
@@ -40,7 +40,7 @@ class Redacted(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         """The message as one line, whatever the source's text contains."""
-        return safe(super().formatMessage(record))
+        return shown(super().formatMessage(record))
 
     def format(self, record: logging.LogRecord) -> str:
         """The whole record without secrets."""

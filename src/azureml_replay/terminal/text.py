@@ -20,7 +20,8 @@ def safe(text: str) -> str:
 
 def shown(text: str) -> str:
     """The text as people may see it: one line, without control characters and without secrets."""
-    return redact.text(safe(text))
+    # Lines tell what YAML holds; and a character that goes may stand within a secret.
+    return redact.text(safe(redact.text(text)))
 
 
 def shown_line(line: Line) -> Line:

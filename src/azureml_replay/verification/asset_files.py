@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from azureml_replay import redact
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.asset_receipts import owner_of
+from azureml_replay.archive.asset_receipts import owner_of, topic_of
 from azureml_replay.archive.evidence import Aspect, Looked
 from azureml_replay.archive.target_ledger import TargetLedger
-from azureml_replay.comparison.files import alike, as_sent, compare_files
+from azureml_replay.comparison.files import alike, as_sent, compare_files, finding_names
 from azureml_replay.comparison.three_way import GONE_REASON
 from azureml_replay.errors import NotFound
+from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import Supply
+from azureml_replay.files.receipts import payload_of
 from azureml_replay.model import Artifact, Finding, Location, Omission, RunId, StoredFile
 from azureml_replay.target.assets_there import is_below, relative
+from azureml_replay.verification.files import Doubtful, sent_before, written_since
 from azureml_replay.verification.proof import compare_bytes
 from azureml_replay.workspace.asset import TABLE_FILE, TABLE_ORIGINAL, Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
@@ -65,9 +69,11 @@ class AssetFileCheck:
         held = {path: one for path, one in there.items() if path not in gone | others}
         required = wanted | {path: one for path, one in lost.items() if path not in there}
         findings, unverifiable = compare_files(NOBODY, sorted(required.items()), held)
-        counts = {"files": len(wanted), "unverifiable": unverifiable}
-        told = [replace(one, what=f"{asset.key}: {one.what}") for one in findings]
-        read = await self._bytes(asset.key, wanted, there) if self.deep else Looked()
+        doubtful = self._doubtful(asset.key, wanted, there)
+        counts = {"files": len(wanted), "unverifiable": unverifiable - len(doubtful.untold)}
+        told = [self._about(asset.key, one) for one in findings]
+        told += [self._about(asset.key, sent_before(NOBODY, path)) for path in sorted(doubtful.untold)]
+        read = await self._read(asset.key, wanted, there, doubtful)
         return AssetFilesChecked(
             outcomes={Aspect.FILES: Looked(told, counts), Aspect.BYTES: read},
             omissions=tuple(Omission(NOBODY, f"{asset.key}: file {path}", GONE_REASON) for path in sorted(gone)),
@@ -98,22 +104,69 @@ class AssetFileCheck:
         """True for a file of another asset, whose place is the same, or lies below this one's."""
         return self.archive.is_asset_file(Location(base.datastore, file.location.path))
 
-    async def _bytes(self, key: AssetKey, wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Looked:
-        """Those of files that are not known to differ; one whose checksum nobody can tell is counted."""
+    def _doubtful(self, key: AssetKey, wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Doubtful:
+        """By the ledger, where sizes and checksums tell nothing; as of the files of runs."""
+        as_sent, owner = AsSent(self.ledger, self.target), owner_of(key)
+        payloads = {path: payload_of(one) for path, one in wanted.items()}
+        touched = as_sent.written_since(owner, wanted, there)
+        stale = as_sent.sent_before(owner, wanted, there, payloads) - touched
+        untold = {path for path in stale if not self.supply.tells(Artifact.alone(wanted[path]))}
+        return Doubtful(touched, stale, untold)
+
+    async def _read(
+        self,
+        key: AssetKey,
+        wanted: Mapping[str, StoredFile],
+        there: Mapping[str, StoredFile],
+        doubtful: Doubtful,
+    ) -> Looked:
+        """Bytes of all files that are not known to differ; else of the doubtful ones, and such as differed before."""
+        paths = {path for path, one in wanted.items() if path in there and alike(one, there[path])} - doubtful.untold
+        if self.deep:
+            return await self._bytes(key, wanted, there, sorted(paths), doubtful)
+        before = {one.what for one in self.ledger.findings_of(topic_of(key), Aspect.BYTES)}
+        paths &= doubtful.read | {path for path in paths if _of_bytes(key, path) in before}
+        paths -= {path for path in paths - doubtful.touched if not self.supply.tells(Artifact.alone(wanted[path]))}
+        if not paths:
+            return Looked()
+        found = await self._bytes(key, wanted, there, sorted(paths), doubtful)
+        return replace(found, part=True, names=finding_names(paths, f"{key}: "))
+
+    async def _bytes(
+        self,
+        key: AssetKey,
+        wanted: Mapping[str, StoredFile],
+        there: Mapping[str, StoredFile],
+        paths: Sequence[str],
+        doubtful: Doubtful,
+    ) -> Looked:
+        """One whose checksum nobody can tell is counted; where somebody has written since, it is his."""
         found, unknown = list[Finding](), 0
-        for path, file in self._to_read(wanted, there):
-            artifact = Artifact.alone(file)
+        for path in paths:
+            artifact = Artifact.alone(wanted[path])
             try:
                 md5 = await self.supply.md5(artifact) if self.supply.tells(artifact) else None
             except NotFound:
                 md5 = None
-            if md5 is None:
+            if md5 is not None:
+                differing = await compare_bytes(self.target, NOBODY, path, md5, there[path].location)
+                found += (self._about(key, one) for one in differing)
+            elif path in doubtful.touched:
+                found += self._known(key, path) or [self._about(key, written_since(NOBODY, path))]
+            else:
                 unknown += 1
-                continue
-            differing = await compare_bytes(self.target, NOBODY, path, md5, there[path].location)
-            found += (replace(one, what=f"{key}: {one.what}") for one in differing)
         return Looked(found, {"unverifiable": unknown})
 
+    def _known(self, key: AssetKey, path: str) -> Sequence[Finding]:
+        """What an earlier look found about a file's bytes."""
+        findings = self.ledger.findings_of(topic_of(key), Aspect.BYTES)
+        return [one for one in findings if one.what == _of_bytes(key, path)]
+
     @staticmethod
-    def _to_read(wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Iterator[tuple[str, StoredFile]]:
-        return ((path, one) for path, one in sorted(wanted.items()) if path in there and alike(one, there[path]))
+    def _about(key: AssetKey, finding: Finding) -> Finding:
+        return replace(finding, what=f"{key}: {finding.what}")
+
+
+def _of_bytes(key: AssetKey, path: str) -> str:
+    """What a finding about a file's bytes is called, as an archive keeps it."""
+    return redact.text(f"{key}: file {path}: bytes")

@@ -8,12 +8,12 @@ from typing import cast
 
 from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState, owner_of, topic_of
 from azureml_replay.archive.evidence import Aspect, Looked
-from azureml_replay.comparison.asset_names import compare_names
+from azureml_replay.comparison.asset_names import ARCHIVED, beside, compare_names
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Editable, Finding, Json, Omission
 from azureml_replay.planning.asset_names import digest_of_name
-from azureml_replay.planning.assets import UNLINKED, says
+from azureml_replay.planning.assets import UNLINKED, comes_from, says
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
@@ -98,11 +98,21 @@ class AssetProof:
             name, wanted = (held.get((found.kind, found.name)) if found else None), container
             if found is not None:
                 wanted, _ = self.expected.container(container, found.name)
-                findings += compare_names(key, wanted, name, sent)
+                more = beside(name.fields, wanted.fields if wanted else {}) - sent.keys() - {ARCHIVED} if name else ()
+                own = receipt is not None and receipt.state is AssetState.ADOPTED
+                ours = bool(more) and not own and await self._is_ours(found.kind, found.name)
+                findings += compare_names(key, wanted, name, sent, ours=ours)
             sides = _sides(key, sent, wanted.fields if wanted else {}, name.fields) if name else None
             self._put_edits(key, findings, sides)
             fields = {Aspect.FIELDS: Looked(findings)}
             self.proof.record_asset(topic_of(key), digest_of_name(container), fields, ())
+
+    async def _is_ours(self, kind: AssetKind, name: str) -> bool:
+        """True for a name of the target that has no version but such as came from this source: replay made it."""
+        async for page in self.target.asset_versions(kind, name):
+            if any(not comes_from(one, self.proof.archive.source) for one in page):
+                return False
+        return True
 
     def _put_edits(self, key: AssetKey, findings: Iterable[Finding], sides: Sides | None) -> None:
         """Since when what somebody changed is there: before what was known of it goes."""

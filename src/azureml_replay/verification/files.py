@@ -8,17 +8,19 @@ from dataclasses import dataclass, field, replace
 from azureml_replay import redact
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
-from azureml_replay.archive.items import FileItem
+from azureml_replay.archive.items import FileItem, Payload
 from azureml_replay.archive.reading import FILES_LEFT_OUT
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import compare_files, finding_names
+from azureml_replay.comparison.shown import shown
 from azureml_replay.comparison.three_way import GONE_REASON, Fate
 from azureml_replay.errors import Rejected
 from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import Supply
 from azureml_replay.files.made import as_stored, made_files
 from azureml_replay.files.of_run import RunFiles
+from azureml_replay.files.receipts import payload_of, payload_of_made
 from azureml_replay.model import Artifact, Finding, Location, Omission, Run, RunId, StoredFile
 from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.made_files import MADE
@@ -31,6 +33,8 @@ from azureml_replay.workspace.target import Target
 
 SENT_BEFORE = "sent before the archive left its files out (--no-artifacts): what was sent stays"
 AS_SENT, WRITTEN_SINCE = "as it was sent", "written since: name the --source, and its bytes are compared"
+AS_NOW = "as the source has it now"
+SENT_BEFORE_IT_CHANGED = "sent before it changed at the source, as many bytes: replay sends it again"
 MADE_BY_OTHERS = "another archive's replay made it: what it should hold is not known here"
 
 
@@ -52,6 +56,8 @@ class ExpectedFiles:
     """
     left_out: frozenset[str] = frozenset()
     """Paths that are not looked at now."""
+    payloads: Mapping[str, Payload] = field(default_factory=dict)
+    """What the receipt of each file says that was sent as the archive has it now; none of those that were lost."""
 
     @property
     def own(self) -> frozenset[str]:
@@ -68,6 +74,23 @@ class ExpectedFiles:
         """What the source has under the path of an omission; None where that is not known."""
         artifact = self.omitted[path]
         return artifact.stored if artifact else None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Paths of files whose sizes are equal, and of which the ledger knows that this proves nothing."""
+
+    touched: Set[str]
+    """Somebody wrote there since they were sent."""
+    stale: Set[str]
+    """What lies there was sent before the archive's file changed; it may be alike all the same."""
+    untold: Set[str] = frozenset()
+    """Those of the stale ones of which nobody can tell what they should hold: the list of files has findings."""
+
+    @property
+    def read(self) -> Set[str]:
+        """Those whose bytes are looked at."""
+        return self.touched | (self.stale - self.untold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,12 +137,14 @@ class FileCheck:
         findings += compare_files(step.source, wanted.items(), beside)[0]
         findings += _compare_index(step.source, expected, indexed, stored)
         findings += self._strange_entries(step, expected, indexed, stored)
-        read = await self._read(step.source, expected, stored)
+        doubtful = self._doubtful(step.source, expected, stored)
+        findings += [sent_before(step.source, path) for path in sorted(doubtful.untold)]
+        read = await self._read(step.source, expected, stored, doubtful)
         counts = {
             "files": len(expected.files),
             "own_files": len(expected.own),
             "bytes": sum(file.size_bytes for file in expected.files.values()),
-            "unverifiable": unverifiable,
+            "unverifiable": unverifiable - len(doubtful.untold),
         }
         names = finding_names(expected.files.keys() | stored.keys()) if self.looked.narrowed else frozenset()
         outcomes = {Aspect.FILES: Looked(findings, counts), Aspect.BYTES: read}
@@ -229,34 +254,51 @@ class FileCheck:
                 omitted[one.path] = replace(one.artifact, stored=stored)
             elif stored:
                 files[one.path], origins[one.path] = stored, one.artifact
+        payloads = {path: payload_of(one.stored) for path, one in origins.items() if one.stored}
         for made in made_files(self.archive, step):
-            files[made.path] = as_stored(made)
+            files[made.path], payloads[made.path] = as_stored(made), payload_of_made(made)
             if self.deep and self.supply is not None and isinstance(made, HeldFile):
                 self.supply.check(made)
         lost = self._lost(step, files.keys() | left_out | omitted.keys(), names)
         out = frozenset(left_out - files.keys() - lost.keys())
         beside = {path: one for path, one in omitted.items() if path and path not in out | files.keys() | lost.keys()}
         called = {path: names.get(path, path) for path in lost}
-        return ExpectedFiles({**lost, **files}, origins, called, beside, out)
+        return ExpectedFiles({**lost, **files}, origins, called, beside, out, payloads)
 
-    async def _read(self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile]) -> Looked:
+    def _doubtful(self, run: RunId, expected: ExpectedFiles, there: Mapping[str, StoredFile]) -> Doubtful:
+        """By the ledger, where sizes and checksums tell nothing. Where nobody sent a file, nothing is known of it."""
+        as_sent = AsSent(self.ledger, self.target)
+        touched = as_sent.written_since(run, expected.files, there)
+        stale = as_sent.sent_before(run, expected.files, there, expected.payloads) - touched
+        return Doubtful(touched, stale, {path for path in stale if not self._tells(expected, path)})
+
+    def _tells(self, expected: ExpectedFiles, path: str) -> bool:
+        """True where it is known, or can be read, which MD5 a file should have."""
+        origin = expected.at_source.get(path)
+        if origin is None or self.supply is None:
+            return expected.files[path].md5 is not None
+        return self.supply.tells(origin)
+
+    async def _read(
+        self, run: RunId, expected: ExpectedFiles, stored: Mapping[str, StoredFile], doubtful: Doubtful
+    ) -> Looked:
         """Bytes of all files, or of those that are to be read back: of some a part is found, which proves no more."""
         origins = expected.at_source
         paths = (expected.files.keys() | origins.keys()) & stored.keys()
         if self.supply is None:
             return Looked()
-        touched = AsSent(self.ledger, self.target).written_since(run, expected.files, stored)
+        paths -= doubtful.untold
         if not self.deep:
             unread = self.ledger.unread(run, (_of_bytes(path) for path in expected.files))
             paths = {path for path in paths if _of_bytes(path) in unread}
             paths -= {path for path in paths & origins.keys() if not self.supply.tells(origins[path])}
-            paths |= touched
+            paths |= doubtful.read
             gone = unread - {_of_bytes(path) for path in stored}  # the list of files has findings about these
             if not (paths or gone):
                 return Looked()
-            found = await self._bytes(run, expected, stored, sorted(paths), touched)
+            found = await self._bytes(run, expected, stored, sorted(paths), doubtful)
             return replace(found, part=True, names=gone | finding_names(paths))
-        return await self._bytes(run, expected, stored, sorted(paths), touched)
+        return await self._bytes(run, expected, stored, sorted(paths), doubtful)
 
     async def _bytes(
         self,
@@ -264,7 +306,7 @@ class FileCheck:
         expected: ExpectedFiles,
         stored: Mapping[str, StoredFile],
         paths: Sequence[str],
-        touched: Set[str],
+        doubtful: Doubtful,
     ) -> Looked:
         """Of a file that is in the source no more, and of whose bytes nobody kept a checksum, what was found stands.
 
@@ -273,17 +315,19 @@ class FileCheck:
         found: list[Finding] = []
         unknown = 0
         for path in paths:
-            md5 = await self._md5(expected, path, forced=path not in touched)
-            if md5 is None and path in touched:
-                edited = Finding(run, f"file {path}: bytes", Fate.EDITED.value, AS_SENT, WRITTEN_SINCE)
-                found += [*self._known(run, path)] or [edited]
+            md5 = await self._md5(expected, path, forced=path not in doubtful.touched)
+            if md5 is None and path in doubtful.touched:
+                found += [*self._known(run, path)] or [written_since(run, path)]
             elif md5 is None and path in expected.lost:
                 unknown += 1
                 found += self._known(run, path)
             else:
                 differing = await compare_bytes(self.target, run, path, md5 or b"", stored[path].location)
                 found += differing
-                if not differing and md5:
+                if not differing and md5 and path in doubtful.stale:
+                    now = replace(expected.files[path], md5=md5)
+                    self._keep_proven(run, path, expected.payloads[path], now, stored[path])
+                elif not differing and md5:
                     self._keep_md5(run, path, md5)
         return Looked(found, {"unverifiable": unknown})
 
@@ -299,11 +343,26 @@ class FileCheck:
         names = finding_names([path])
         return (one for one in self.ledger.findings_of(Topic(Way.RUN, run), Aspect.BYTES) if one.what in names)
 
+    def _keep_proven(self, run: RunId, path: str, payload: Payload, now: StoredFile, there: StoredFile) -> None:
+        """What was sent before its source changed is what that has now: it need not be sent again, nor doubted."""
+        self.ledger.put_sent_files(run, {path: now})
+        self.ledger.mark(run, {FileItem(path): replace(payload, detail=there.etag)}, State.SENT, durable=False)
+
     def _keep_md5(self, run: RunId, path: str, md5: bytes) -> None:
         """Of a file without a checksum that was read on both sides: the source may lose it, and the target's not."""
         sent = self.ledger.sent_file(run, path)
         if sent is not None and sent.md5 is None and self.ledger.receipt(run, FileItem(path)):
             self.ledger.put_sent_files(run, {path: replace(sent, md5=md5)})
+
+
+def written_since(run: RunId, path: str) -> Finding:
+    """The finding about a file at whose place somebody wrote, where nobody can tell what it should hold."""
+    return Finding(run, f"file {path}: bytes", Fate.EDITED.value, AS_SENT, WRITTEN_SINCE)
+
+
+def sent_before(run: RunId, path: str) -> Finding:
+    """The finding about a file that changed at the source since, where nobody can tell its bytes now."""
+    return Finding(run, shown(f"file {path}"), "differs", AS_NOW, SENT_BEFORE_IT_CHANGED)
 
 
 def _of_bytes(path: str) -> str:

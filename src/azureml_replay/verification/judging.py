@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+from azureml_replay.archive.asset_receipts import owner_of_topic
 from azureml_replay.archive.evidence import OTHERS, Aspect, ChosenRun, Compared, Kept, Topic, Way
 from azureml_replay.archive.items import ExperimentItem, RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
@@ -153,7 +154,7 @@ class Judge:
         aspects = [Aspect.FIELDS, Aspect.FILES] if files else [Aspect.FIELDS]
         if (files and self.deep) or self.found.get(subject, Counter())[Aspect.BYTES]:
             aspects.append(Aspect.BYTES)
-        return self._item(self.ledger.kept(subject), dict.fromkeys(aspects, content))
+        return self._item(self.ledger.kept(subject), dict.fromkeys(aspects, content), unit=owner_of_topic(subject))
 
     def others(self) -> Item:
         """What the target's other experiments have below runs of ours."""
@@ -205,7 +206,8 @@ class Judge:
             why = self._why_not(compared, aspect, content, unit, experiment)
             if aspect is Aspect.BYTES and why == NEVER and kept.subject.name in self.unread:
                 why = UNREAD
-            left[aspect] = NEVER_SENT if why == NEVER and kept.carried is None and unit else why
+            of_unit = unit is not None and kept.subject.way is not Way.ASSET
+            left[aspect] = NEVER_SENT if why == NEVER and kept.carried is None and of_unit else why
             if compared is not None and not why:
                 counts[aspect] = compared.counts
         return Part(kept.subject, left, counts)

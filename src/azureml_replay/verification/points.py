@@ -60,8 +60,8 @@ class PointCheck:
         if not expected and not beside:
             return found, kept
         # Read name by name, the chunk of ten short ones would be decoded ten times: a fifth of what a run takes.
-        numbers = self.archive.chunk_numbers(step.source)
-        chunks = OpenChunks(self.archive, step.source, numbers, step.rows.tables, step.rows.there)
+        numbers = self.archive.chunk_numbers(step.contents)
+        chunks = OpenChunks(self.archive, step.contents, numbers, step.rows.tables, step.rows.there)
         for series in beside:
             known = [row for points in chunks.points(series.key) for row in points.rows()]
             look = self._of_waiting if series.key in step.waiting else self._of_refused

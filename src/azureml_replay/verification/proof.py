@@ -47,8 +47,8 @@ class Proof:
     def record_asset(
         self, subject: Topic, content: str, outcomes: Mapping[Aspect, Looked], omissions: Iterable[Omission]
     ) -> None:
-        """The same of an asset; `content` stands for what it was compared with. Of its files no part is looked at."""
-        seen = dict(self._looked_at(outcomes))
+        """The same of an asset; `content` stands for what it was compared with. No flag chooses among its files."""
+        seen = {aspect: self._merged(subject, aspect, outcome) for aspect, outcome in self._looked_at(outcomes)}
         if self.files.narrowed:
             seen = {Aspect.FIELDS: outcomes[Aspect.FIELDS]}
         self.ledger.put_outcomes(subject, self.look, dict.fromkeys(seen, content), seen)

@@ -75,7 +75,9 @@ class Ours:
         """The names under which rows of a run may have been sent."""
         sent = self.ledger.sent(run) or {}
         named = {name.removeprefix(_METRIC) for name in sent if name.startswith(_METRIC)}
-        return named | {series.key.name for series, _ in self.archive.series(run)}
+        source = self.archive.run(run)
+        shown = [source.lender] if source and source.lender and self.profile.own_contents else []
+        return named | {series.key.name for one in (run, *shown) for series, _ in self.archive.series(one)}
 
 
 @dataclass(frozen=True, slots=True)

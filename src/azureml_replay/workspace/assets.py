@@ -69,6 +69,10 @@ class AssetTarget(AssetSource, Protocol):
         """Take one back: archived where a workspace knows that, as it is then; else it is deleted. Repeatable."""
         ...
 
+    async def remove_container(self, container: AssetContainer) -> None:
+        """Take back a name that replay made, and of which no version is left; any other one stays. Repeatable."""
+        ...
+
     def table_there(self, asset: Asset, text: str) -> tuple[str, int]:
         """The MLTable of an asset of another workspace with what came with it led here, and how many paths did not."""
         ...
@@ -124,8 +128,8 @@ class RegisteredPlace:
 
     def holds(self, at: Location) -> bool:
         """True for a place in it."""
-        folder = f"{self.place.path.rstrip('/')}/"
-        here = at.path == self.place.path or at.path.startswith(folder)
+        path = self.place.path.strip("/")
+        here = not path or at.path == path or at.path.startswith(f"{path}/")
         return at.datastore == self.place.datastore and here
 
 

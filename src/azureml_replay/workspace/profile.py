@@ -106,6 +106,8 @@ class TargetProfile:
     """Experiments that replays from the same source had made before this ledger sent them, or that it took back."""
     reuse: bool = True
     """True where a run may show the files and points of another run, as a reused step does."""
+    own_contents: bool = False
+    """True where every run has points and files of its own: a reused step gets those of the run that it shows."""
     nulls: bool = True
     """False where a tag or a property whose value is null is refused, or not shown: it is a planned omission."""
     oldest: Mapping[str, Instant] = field(default_factory=dict)
@@ -207,6 +209,7 @@ MLFLOW = TargetProfile(
     tick=TICKS_PER_MS,
     limits=MLFLOW_SERVER,
     reuse=False,
+    own_contents=True,
     rows=RowRule(tick=TICKS_PER_MS, stepless=False, every_double=False, repeats=False),
     rows_of_series=ROWS_PER_REQUEST,
     tables=False,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 from azureml_replay.model import (
@@ -51,6 +52,8 @@ class CopyFile:
     """Reads the bytes from `start` up to, not including, `stop`, where storage cannot reach storage, or none lends."""
     on_written: Callable[[FileWritten], None] = unheard
     """Called once it is there."""
+    new: bool = False
+    """It is refused, as `taken`, where something lies at its path, by workspaces in which others can write there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,8 @@ class HeldFile:
     """Gives all bytes in order, so many at a time. Raises IntegrityError at their end where they are damaged."""
     apart: bool = False
     """True where giving them asks no archive: any thread may."""
+    new: bool = False
+    """As of a `CopyFile`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +81,10 @@ class NewFile:
 
 
 PutFile: TypeAlias = CopyFile | HeldFile | NewFile
+
+
+def heard(file: PutFile, told: dict[str, FileWritten]) -> PutFile:
+    """The file; what was written is told by its path, where its checksum does not tell that."""
+    if not isinstance(file, CopyFile) or file.stored.md5 is not None:
+        return file
+    return replace(file, on_written=partial(told.__setitem__, file.path))

@@ -33,6 +33,8 @@ class Refused:
     """True where the run's status is the service's own affair: what else the run has was not judged."""
     lasting: bool = field(default=False, compare=False)
     """True where the service's code says that the item is to blame, whatever the status."""
+    taken: bool = field(default=False, compare=False)
+    """True of a `new` file: something lies where it was to go."""
 
     @classmethod
     def of(cls, error: Rejected) -> Refused:

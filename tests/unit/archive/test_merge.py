@@ -21,7 +21,7 @@ from azureml_replay.archive.checking import check
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.edits import Acceptance, Edit, digest
 from azureml_replay.archive.evidence import Aspect, Topic, Way
-from azureml_replay.archive.items import ChunkItem, Payload, RunItem
+from azureml_replay.archive.items import ChunkItem, ExperimentItem, Payload, RunItem
 from azureml_replay.archive.merging.merge import Merged, merge
 from azureml_replay.archive.reading import HISTORY_LEFT_OUT
 from azureml_replay.archive.receipts import State
@@ -45,6 +45,7 @@ from azureml_replay.model import (
     SeriesKey,
     StoredFile,
 )
+from azureml_replay.planning.experiments import OWNER
 from looks import looked_at
 from old_archives import NUMBERS, unpacked
 from unit.archive.full import SOURCE as FULL_SOURCE
@@ -310,6 +311,46 @@ def test_what_each_sent_and_compared_counts_for_both(tmp_path: Path) -> None:
     before = dump(first)
     merged(first, second)
     assert dump(first) == before
+
+
+def test_what_sorts_before_all_digits_comes_along(tmp_path: Path) -> None:
+    """Receipts of experiments, which are no run's; omissions of the workspace; runs and jobs with names like `-1`.
+
+    A part is given them, too.
+    """
+    folders = [extracted(tmp_path / str(at), [replace(a_run(), run=run(at))]) for at in range(2)]
+    odd = replace(run(0), id=RunId("-1"))
+    for at, folder in enumerate(folders):
+        with Archive.open(folder) as archive:
+            item = {ExperimentItem(f"e{at}"): Payload(b"as it was")}
+            archive.ledger(TARGET).mark(OWNER, item, State.SENT)
+            archive.ledger(TARGET).put_sent({RunId(f"experiment e{at}"): {"description": "of all"}})
+    with Archive.open(folders[1]) as archive:
+        archive.put_jobs([Job(RunId("-2"), {"properties": {}})])
+        archive.put_omissions([Omission(RunId(""), "schedules", "not carried")])
+        archive.put_listed([odd])
+        archive.arrange()
+        archive.select([odd.id, RunId("r1")])
+        archive.begin(odd.id)
+        archive.put_details(RunDetails(run=odd))
+        archive.complete(odd.id)
+        archive.ledger(TARGET).mark(odd.id, {RunItem.CREATE: Payload(b"c")}, State.SENT)
+        archive.ledger(TARGET).bind({odd.id: RunId("there")})
+
+    merged(*folders)
+
+    sound(folders[0])
+    with Archive.open(folders[0]) as archive, Archive.create(tmp_path / "part", SOURCE) as part:
+        part.take_part(archive, [RunId("r1"), odd.id], TARGET, ())
+        for one in (archive, part):
+            ledger = one.ledger(TARGET)
+            assert {*ledger.receipts(OWNER)} == {ExperimentItem("e0"), ExperimentItem("e1")}
+            assert [ledger.sent(RunId(f"experiment e{at}")) for at in range(2)] == [{"description": "of all"}] * 2
+            assert [*ledger.receipts(odd.id)] == [RunItem.CREATE]
+            assert ledger.target_id(odd.id) == "there"
+            assert one.generation(odd.id) == 1
+        assert archive.job(RunId("-2")) is not None
+        assert "schedules" in {one.what for one in archive.omissions()}
 
 
 def test_receipts_of_rows_follow_their_rows(tmp_path: Path) -> None:

@@ -11,10 +11,18 @@ from azureml_replay.archive.receipts import State
 from azureml_replay.azure.place import azure_place
 from azureml_replay.direct.intents import Intents
 from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey
+from azureml_replay.planning.plan import Step, plan_run
+from azureml_replay.workspace.profile import AZURE_ML
 
 SOURCE, TARGET = (azure_place("sub", "group", name) for name in ("source", "target"))
 LOSS = Series(key=SeriesKey("loss"), columns=(("loss", "Double"),))
 NEW, BEGUN = RunId("new"), RunId("begun")
+
+
+def steps_of(archive: Archive, *runs: RunId) -> list[Step]:
+    """The plan of each run."""
+    steps = (plan_run(archive, run, AZURE_ML, root=run, depth=0) for run in runs)
+    return [step for step in steps if step]
 
 
 def test_intents_ahead_are_on_the_disk_for_runs_of_which_nothing_was_sent(tmp_path: Path) -> None:
@@ -29,7 +37,7 @@ def test_intents_ahead_are_on_the_disk_for_runs_of_which_nothing_was_sent(tmp_pa
         archive.ledger(TARGET).mark(BEGUN, {ChunkItem(0): Payload(b"earlier")}, State.SENDING)
         intents = Intents(archive, archive.ledger(TARGET))
 
-        intents.mark_ahead([NEW, BEGUN])
+        intents.mark_ahead(steps_of(archive, NEW, BEGUN))
 
         with Archive.open(tmp_path / "archive", write=False) as other:
             ahead, earlier = (other.ledger(TARGET).receipt(run, ChunkItem(0)) for run in (NEW, BEGUN))
@@ -55,7 +63,7 @@ def test_runs_of_many_chunks_are_marked_as_they_are_begun(tmp_path: Path) -> Non
         archive.complete(NEW)
         intents, payloads = Intents(archive, archive.ledger(TARGET)), archive.chunk_payloads(NEW)
 
-        intents.mark_ahead([NEW])
+        intents.mark_ahead(steps_of(archive, NEW))
         assert archive.ledger(TARGET).receipts(NEW) == {}
 
         asyncio.run(intents.mark(NEW, {ChunkItem(seq): payloads[seq] for seq in (0, 2)}))

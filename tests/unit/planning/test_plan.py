@@ -47,7 +47,7 @@ from azureml_replay.planning.plan import (
     Step,
     plan,
     plan_unit,
-    with_owners_contents,
+    shows,
     without_lender,
 )
 from azureml_replay.planning.summary import PlanSummary, summarize
@@ -509,15 +509,18 @@ def test_where_each_run_has_its_own_container_a_reused_step_has_its_owners_conte
     """Points and files of the owner, no omission; an owner that the archive lacks stays one."""
     held = [RunDetails(run=a_run("owner")), RunDetails(run=a_run("again", lender=RunId("owner")))]
     memory = Memory(held, logged={RunId("owner"): [(scalar("loss"), 20)]}, files={RunId("owner"): (2, 300)})
-    steps = {step.source: step for step in plan(memory, Selection())}
+    apart = replace(AZURE_ML, reuse=False, own_contents=True)
 
-    reused = with_owners_contents(memory, steps[RunId("again")], ALL_FILES, AZURE_ML)
+    steps = {step.source: step for step in plan(memory, Selection(), ALL_FILES, apart)}
 
+    reused, owner = steps[RunId("again")], steps[RunId("owner")]
     assert (reused.contents, reused.points, reused.files, reused.omissions) == ("owner", 20, 2, ())
-    owner, alone = steps[RunId("owner")], step_of(a_run(lender=RunId("gone")))
-    assert with_owners_contents(memory, owner, ALL_FILES, AZURE_ML) == owner
+    assert (reused.lender, reused.run.lender, shows(reused)) == (None, None, {"shows": "owner"})
+    assert (owner.contents, owner.points, shows(owner)) == ("owner", 20, {})
     without = Memory([RunDetails(run=a_run(lender=RunId("gone")))])
-    assert with_owners_contents(without, alone, ALL_FILES, AZURE_ML) == alone
+    (alone,) = plan(without, Selection(), ALL_FILES, apart)
+    assert (alone.owner, alone.points) == (None, 0)
+    assert [one.what for one in alone.omissions] == ["files and metrics of gone"]
 
 
 def test_a_steps_files_are_one_list() -> None:

@@ -150,6 +150,17 @@ MAKERS: Mapping[str, tuple[Callable[[], Made], ...]] = {
         lambda: after("login failed, password: ", "ab" + chars(7)),
         lambda: after("a=1&password%3D", chars(9), "&b=2"),
     ),
+    "held": (
+        lambda: after('{"db_password": {"jobInputType": "literal", "value": "', chars(9), '"}}'),
+        lambda: after("{'api_key': {'type': 'string', 'default': '", chars(9), "', 'optional': True}}"),
+        lambda: after('"HF_TOKEN": {"what": "a {b} \\"c\\"", "x": {"y": 1}, "defaultValue": "', chars(9), '"}'),
+        lambda: after('[{"name": "db_password", "type": 0, "Value": "', chars(9), '"}]'),
+        lambda: after('"secret": {\n  "type": "string",\n  "default": "', chars(9), '"\n}'),
+        lambda: after('"parameter_space": {"db_password": ["choice", [["', chars(9), '"]]], "lr": ["choice", [[1]]]}'),
+        lambda: after('"apiKey": {"type": "choice", "values": ["none", "', chars(9), '"]}'),
+        lambda: after("db_password:\n    type: string\n    default: ", chars(9), "\n    optional: true\n"),
+        lambda: after("api_key:  # of the store\n  deep:\n    value: no\n  default: '", chars(9), "'\n"),
+    ),
     "curl": (
         lambda: after("curl -u user:", chars(9), " https://h.example/p"),
         lambda: after("curl -sSL --fail -uuser:", chars(9), " https://h.example/p"),

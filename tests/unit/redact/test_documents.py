@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azureml_replay.json_text import TOO_DEEP
-from azureml_replay.redact import CUT_OFF, STARS, arguments, names_secret, redact, text
+from azureml_replay.redact import CUT_OFF, STARS, Rules, arguments, names_secret, redact, text
 
 NUMBERED = [str(number) for number in range(13)]
 """Names of cases made at run time: workers of a parallel run must agree on them."""
@@ -85,6 +85,79 @@ def test_pairs_of_name_and_value() -> None:
 
     assert [pair["value"] for pair in clean["params"]] == [STARS, WORD, STARS]  # type: ignore[index,call-overload]
     assert found == ["params/0/value", "params/2/value"]
+
+
+@pytest.mark.parametrize(
+    ("held", "clean", "below"),
+    [
+        ({"value": WORD, "jobInputType": "literal"}, {"value": STARS, "jobInputType": "literal"}, ["value"]),
+        ({"job_input_type": "literal", "value": WORD}, {"job_input_type": "literal", "value": STARS}, ["value"]),
+        ({"Value": WORD, "Type": "String"}, {"Value": STARS, "Type": "String"}, ["Value"]),
+        ({"type": "string", "default": WORD}, {"type": "string", "default": STARS}, ["default"]),
+        ({"defaultValue": WORD, "default_value": ""}, {"defaultValue": STARS, "default_value": ""}, ["defaultValue"]),
+        (
+            {"literalValue": WORD, "valueType": "Literal"},
+            {"literalValue": STARS, "valueType": "Literal"},
+            ["literalValue"],
+        ),
+        ({"type": "choice", "values": [WORD, 1]}, {"type": "choice", "values": [STARS, 1]}, ["values/0"]),
+        ({"type": "string", "enum": [WORD]}, {"type": "string", "enum": [STARS]}, ["enum/0"]),
+        ([{"value": WORD}], [{"value": STARS}], ["0/value"]),
+        ({"literal": {"value": WORD}, "x": WORD}, {"literal": {"value": STARS}, "x": WORD}, ["literal/value"]),
+    ],
+    ids=NUMBERED[:10],
+)
+@pytest.mark.parametrize("name", ["db_password", "api_key", "HF_TOKEN"])
+def test_a_name_tells_what_a_mapping_below_it_holds(name: str, held: Any, clean: Any, below: list[str]) -> None:
+    """A literal input of a job or a step, the default of a component's, a sweep's choices; the rest of it stays."""
+    expected = {"inputs": {name: clean}}, [f"inputs/{name}/{path}" for path in below]
+
+    assert redact({"inputs": {name: held}}) == expected
+    assert redact(expected[0]) == (expected[0], [])
+    assert Rules(version=4).document({"inputs": {name: held}}) == ({"inputs": {name: held}}, []), "as archives hold it"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        {"jobInputType": "uri_file", "uri": "azureml://datastores/d/paths/x", "mode": "ReadOnlyMount"},
+        {"type": "uri_folder", "default": "azureml://datastores/d/paths/x"},
+        {"value": "${{parent.inputs.db_password}}", "job_input_type": "literal"},
+        {"value": 512, "default": False, "enum": [1, 2.5, None]},
+        {"type": "integer", "default": "512"},
+        {"type": "string", "description": "what it is for", "optional": True},
+        {"value": "True", "default": "none"},
+        {"name": "read", "type": "command", "inputs": {"lr": {"value": "0.1"}, "tokenizer": {"value": WORD}}},
+    ],
+    ids=NUMBERED[:8],
+)
+def test_what_is_no_secret_stays_in_a_mapping_below_its_name(held: Any) -> None:
+    assert redact({"inputs": {"db_password": held}}) == ({"inputs": {"db_password": held}}, [])
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "max_tokens", "password_policy_doc", "pad_token", "key", "data"])
+def test_what_stays_as_a_tag_stays_as_an_input(name: str) -> None:
+    document = {"tags": {name: WORD}, "inputs": {name: {"value": WORD, "default": WORD}}, "in": [{"name": name}]}
+
+    assert redact(document) == (document, [])
+
+
+@pytest.mark.parametrize("flag", ["True", "false", "None"])
+def test_a_flag_is_no_secret_whatever_its_name(flag: str) -> None:
+    assert redact({"parameters": {"use_auth_token": flag}}) == ({"parameters": {"use_auth_token": flag}}, [])
+    older = Rules(version=4).document({"parameters": {"use_auth_token": flag}})
+    assert older == ({"parameters": {"use_auth_token": STARS}}, ["parameters/use_auth_token"])
+
+
+@pytest.mark.parametrize(("tells", "holds"), [("Name", "Value"), ("name", "default"), ("parameterName", "value")])
+def test_pairs_are_spelt_in_several_ways(tells: str, holds: str) -> None:
+    pair = {tells: "db_password", "type": "string", holds: WORD}
+
+    assert redact([pair]) == ([pair | {holds: STARS}], [f"0/{holds}"])
+    assert redact({"env": [{tells: "STORE_KEY", holds: WORD}]}) == (
+        {"env": [{tells: "STORE_KEY", holds: STARS}]},
+        [f"env/0/{holds}"],
+    )
 
 
 @pytest.mark.parametrize(

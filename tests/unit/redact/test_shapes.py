@@ -145,6 +145,14 @@ def test_only_the_secret_goes(key: str, at: int) -> None:
         "kubectl create configmap x --from-literal=a=b1", "kubectl create secret generic x --from-file=a=b1",
         "gh secret list -b x1", "gh pr create -b x1", "aws configure set region eu", "aws configure list",
         "aws s3 cp aws_secret_access_key x1", "set aws_secret_access_key and configure it",
+        '"tokenizer": {"value": "bert-12345678"}', '"db_password": {"uri": "azureml://datastores/d/paths/x1"}',
+        '"db_password": {"value": "${{parent.inputs.db_password}}"}', '"token": {"value": 512, "default": null}',
+        '"token": {"type": "string", "default": "true"}', '"secret": {"lr": {"value": "12345678"}, "default": "x"}',
+        '{"name": "tokenizer", "value": "bert-12345678"}', '{"title": "token", "value": "bert-12345678"}',
+        "db_password:\n  type: string\n  optional: true\nlr:\n  default: a1b2c3d4e5", "password: {{x}}",
+        "token:\n  lr:\n    default: a1b2c3d4e5", "passwords:\n  - default: a1b2c3d4e5", "secrets, and a value: x1",
+        '"pad_token": ["a1b2c3d4e5"]', '"token": ["[CLS]", "[SEP]"], "x": "a1b2c3d4e5"',
+        '"password": [1, 2], "x": ["a1"]',
         '["mkdir", "-p", "out"]', "['docker', 'run', '-p', '8080:80']", "pip install mysql -p", "max_tokens%3D512",
     ],
 )  # fmt: skip
@@ -219,6 +227,9 @@ REPEATED = [
         "aws configure set ",
         "--from-literal=",
     ),
+    *('"password": {', '"password": {"value": ', '"password": {"value": "', '\\"password\\": {\\"value\\": \\"a'),
+    *('"password": [', '"password": ["a", ', '"password": [["'),
+    *("password:\n ", "password:\n value: ", '"name": "password", ', '"token": {"enum": ["a", ', "password: {"),
     *("wandb login ", "sshpass -p", "-p ", "%25", "%253D", "%3Dpassword%3D", "%", "%C3", "curl%20-u%20a%3A"),
 ]
 

@@ -18,9 +18,11 @@ GONE_THROUGH = ("a name that nothing has",)
 """With a glob every document is gone through."""
 KEYS = [
     *("value", "name", "key", "token", "password", "HF_TOKEN", "tags", "environmentVariables", "env", "properties"),
+    *("Name", "Value", "default", "enum", "type"),
     f"password={WORD}",
 ]
 TEXTS = [
+    *("true", "integer", "uri_file"),
     *("", "plain", "--password", "--token=x", "HF_TOKEN", TOO_DEEP, "mysql", "curl", "-u", "-p" + WORD, WORD),
     *(f"user:{WORD}", f"https://a:{WORD}@b/c", f"password%3D{WORD}", f"x?sig={WORD}", "https://a/b?c=d"),
 ]
@@ -63,6 +65,8 @@ def test_what_a_run_s_document_holds_is_not_gone_through(document: Any) -> None:
         {"environmentVariables": {"DEPLOY_KEY": WORD}},
         {"env": [{"key": "DEPLOY_KEY", "value": WORD}]},
         {"name": "HF_TOKEN", "value": WORD},
+        {"Name": "HF_TOKEN", "default": WORD},
+        {"inputs": {"token": {"type": "string", "default": WORD}}},
         ["--password", WORD],
         ["mysql", "-p" + WORD],
         [{"endpoint": f"https://a:{WORD}@b/c"}],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azureml_replay.archive.merging.both import NOWHERE, Both, listed, within
+from azureml_replay.archive.merging.both import Both, listed, within
 from azureml_replay.archive.objects import held_in
 from azureml_replay.archive.reading import GONE
 
@@ -27,7 +27,7 @@ class BytesFold(Both):
         """All of them. Repeatable: what was copied, and is sound, is not copied again. Raises IntegrityError."""
         self.progress.expect("bytes copied", self.lacking()[1])
         sql = f"select sha256, size_bytes, md5 {_LACKING} and sha256 > ? order by sha256 limit ?"
-        for row in self._pages(sql, (), (NOWHERE,)):
+        for row in self._pages(sql, (), (b"",)):
             held = held_in(self.other.folder, *row)
             self.adopt(held)
             self.progress.done("bytes copied", held.size_bytes)

@@ -15,9 +15,6 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.workspace.place import Place
 
-NOWHERE = 0
-"""A key before all texts and bytes."""
-
 
 class Other(Protocol):
     """The other archive, over a connection of its own."""
@@ -42,23 +39,21 @@ class Both(Objects):
         self._guarded(lambda: self._db.sums.write(self._db))
 
     def _spans(self, table: str, key: str) -> Iterator[tuple[Any, ...]]:
-        """Of the other's rows, for `within`: so many at a time that their sums are few."""
-        count = len(key.split(", "))
-        marks, low = ", ".join("?" * count), (NOWHERE,) * count
-        while True:
-            some = f"select {key} from theirs.{table} where ({key}) > ({marks}) order by {key} limit ?"  # noqa: S608
-            rows = self._all(some, (*low, PAGE))
-            if rows:
-                yield *low, *rows[-1]
-                self._told()
-            if len(rows) < PAGE:
-                return
-            low = rows[-1]
+        """Of the other's rows, for `within`: so many at a time that their sums are few.
+
+        From the first row on: no value lies before all texts, since SQLite takes a number for the text of its digits.
+        """
+        above, low = "true", tuple[Any, ...]()
+        some = f"select {key} from theirs.{table} where {{}} order by {key} limit ?"  # noqa: S608  # our own words
+        while rows := self._all(some.format(above), (*low, PAGE)):
+            yield *rows[0], *rows[-1]
+            self._told()
+            above, low = f"({key}) > ({', '.join('?' * len(rows[-1]))})", rows[-1]
 
     def _batches(self, sql: str, values: Sequence[Any], size: int = PAGE) -> Iterator[list[str]]:
-        """The texts of the first column, some at a time; `sql` as `_pages` takes it."""
+        """The texts of the first column, some at a time, but no empty one; `sql` as `_pages` takes it."""
         batch: list[str] = []
-        for name, *_ in self._pages(sql, values, (NOWHERE,), size):
+        for name, *_ in self._pages(sql, values, ("",), size):
             batch.append(name)
             if len(batch) == size:
                 yield batch
@@ -72,7 +67,7 @@ class Both(Objects):
 def within(key: str) -> str:
     """A condition for the values of a span."""
     marks = ", ".join("?" * len(key.split(", ")))
-    return f"({key}) > ({marks}) and ({key}) <= ({marks})"
+    return f"({key}) >= ({marks}) and ({key}) <= ({marks})"
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from azureml_replay.archive.digests import of_generation
+from azureml_replay.archive.evidence import Way
 from azureml_replay.archive.items import FILE_PREFIX, RunItem, ValueItem
 from azureml_replay.archive.merging.both import columns, within
 from azureml_replay.archive.merging.evidence import OF_EXPERIMENT, EvidenceFold
@@ -14,6 +15,7 @@ from azureml_replay.archive.sums import ROOT_PART
 from azureml_replay.errors import UserError
 from azureml_replay.json_text import spaced
 from azureml_replay.model import RunId
+from azureml_replay.planning.plan import SHOWS
 from azureml_replay.workspace.place import Place
 
 OWNER = ""
@@ -77,6 +79,7 @@ class LedgerFold(EvidenceFold, Reading):
         self.begin_target(target, here, there)
         self._name_all(there)
         before = self.receipts_of("main", here, OWNER)
+        self._merge(here, there, OWNER)
         for batch in self._batches("select name from temp.named where name > ? order by name limit ?", ()):
             plain = self._plain(here, batch)
             self._bring(here, there, plain)
@@ -107,7 +110,7 @@ class LedgerFold(EvidenceFold, Reading):
             for table in tables
         )
         sql = f"""
-            select value from json_each(?2) n where value <> '' and not ({ours}) and (
+            select value from json_each(?2) n where not ({ours}) and (
               exists (select 1 from temp.taken t where t.id = n.value and t.theirs = t.generation)
               or not exists (select 1 from main.run r where r.id = n.value)
             )
@@ -130,11 +133,24 @@ class LedgerFold(EvidenceFold, Reading):
     def _merge(self, here: int, there: int, name: str) -> MergedReceipts:
         """One run that both know, or whose rows have other numbers here."""
         ours, theirs = self.receipts_of("main", here, name), self.receipts_of("theirs", there, name)
-        chunks = {seq: one.digest for seq, one in self.chunk_payloads(RunId(name)).items()} if name else {}
-        found = merged(ours, list(self._with_refusals(name, theirs)), chunks, whole=self._is_as_there(name))
+        contents = self._owner_of(here, there, name) or name
+        chunks = {seq: one.digest for seq, one in self.chunk_payloads(RunId(contents)).items()} if name else {}
+        same = self._is_as_there(name) and self._is_as_there(contents)
+        found = merged(ours, list(self._with_refusals(name, theirs)), chunks, whole=same)
         self._put_receipts(here, name, ours, found.rows)
         self._put_sent(here, there, name, ours, found)
         return found
+
+    def _owner_of(self, here: int, there: int, name: str) -> str | None:
+        """The run whose points and files were carried as this one's; None where it has its own."""
+        sql = """
+            select json_extract(carried, ?1) as owner from (
+              select carried from main.evidence where target = ?2 and way = ?4 and whose = ?5
+              union all select carried from theirs.evidence where target = ?3 and way = ?4 and whose = ?5
+            ) where owner is not null
+        """
+        row = self._one(sql, (f"$.{SHOWS}", here, there, Way.RUN.value, name))
+        return row and str(row[0])
 
     def _is_as_there(self, name: str) -> bool:
         """True where the run is here as it is there, under the same generation."""

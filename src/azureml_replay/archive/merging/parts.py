@@ -87,6 +87,11 @@ class Parting(Database):
         """True where it holds the bytes of a file."""
         return self._one("select 1 from object limit 1") is not None
 
+    @property
+    def bytes_held(self) -> int:
+        """Those of all files that it holds, each content once."""
+        return int(self._one("select ifnull(sum(size_bytes), 0) from object")[0])
+
     def runs_of_units(self, units: Sequence[RunId]) -> list[RunId]:
         """All runs that are listed below some roots."""
         return [RunId(run) for (run,) in self._among("select id from run where unit in", units)]

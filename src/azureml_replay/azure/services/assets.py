@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 from azureml_replay.azure.place import names_of, resource_id
 from azureml_replay.azure.services.aliases import Aliases, with_aliases
 from azureml_replay.azure.services.arm import Arm, DataPlane
+from azureml_replay.azure.services.containers import Containers
 from azureml_replay.azure.services.kept import KeptDocuments
 from azureml_replay.azure.storage.files import Files
 from azureml_replay.azure.wire import decode_assets, encode_assets
@@ -34,7 +35,7 @@ from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, unchecked
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.put_files import PutFile
-from azureml_replay.workspace.reader import Document
+from azureml_replay.workspace.reader import Document, mapping
 
 _LISTED = {AssetKind.CODE: ""}
 """Codes alone know no filter: all of them are listed."""
@@ -101,11 +102,13 @@ class Assets:
 
     async def registered(self) -> Sequence[RegisteredPlace]:
         """Where models and data lie, all versions; of named outputs, which are never files of a run's own, nothing."""
-        found: list[RegisteredPlace] = []
+        found, stores = list[RegisteredPlace](), Containers(self._arm, replace(self._scope, accounts={}))
 
         async def look(key: AssetKey) -> None:
             async for page in self.versions(key.kind, key.name):
-                found.extend(_registered(one, one.place) for one in page if one.place is not None)
+                for one in page:
+                    document = mapping(one.document or {})
+                    found.extend([_registered(one, place) async for place in stores.places(document)])
 
         for kind in (AssetKind.MODEL, AssetKind.DATA):
             names = [one.name async for page in self.containers(kind) for one in page]

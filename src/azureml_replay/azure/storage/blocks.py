@@ -54,7 +54,7 @@ class Blocks:
 
         # A single block is sent again sooner than asked for: logs are short.
         await self._send(blocks, send, await self._staged(at) if len(blocks) > 1 else ())
-        file.on_written(await self._commit(door, [name for name, *_ in blocks], file.stored))
+        file.on_written(await self._commit(door, [name for name, *_ in blocks], file))
 
     async def relay(self, door: Door, file: CopyFile, at: Location) -> None:
         """Read every block from the source and write it to the target, one after the other."""
@@ -71,7 +71,7 @@ class Blocks:
 
         # Without an ETag, the name of a block does not say of which version of the file it is.
         await self._send(blocks, send, await self._staged(at) if file.stored.etag else ())
-        file.on_written(await self._commit(door, [name for name, *_ in blocks], file.stored))
+        file.on_written(await self._commit(door, [name for name, *_ in blocks], file))
 
     async def upload(self, door: Door, file: HeldFile, at: Location) -> None:
         """Write a held file, read once and in order; commit it only if its bytes were whole. Raises IntegrityError."""
@@ -88,7 +88,7 @@ class Blocks:
 
         async with self.handful.of(BLOCKS_AT_ONCE * size):
             await for_each(missing(), send, BLOCKS_AT_ONCE)
-        await self._commit(door, names, file.stored)
+        await self._commit(door, names, file)
 
     async def _send(self, blocks: Sequence[Block], send: Send, staged: Collection[str]) -> None:
         await for_each((block for block in blocks if block[0] not in staged), send, BLOCKS_AT_ONCE)
@@ -97,8 +97,8 @@ class Blocks:
         headers = encode.md5_headers(md5)
         await self._storage.ask(door, "PUT", query=encode.block_query(name), headers=headers, data=data)
 
-    async def _commit(self, door: Door, names: Sequence[str], stored: StoredFile) -> FileWritten:
-        headers, data = encode.block_list_headers(stored), encode.block_list(names)
+    async def _commit(self, door: Door, names: Sequence[str], file: CopyFile | HeldFile) -> FileWritten:
+        headers, data = encode.block_list_headers(file.stored) | encode.condition(file), encode.block_list(names)
         answer = await self._storage.ask(door, "PUT", query="comp=blocklist", headers=headers, data=data)
         return FileWritten(decode_storage.etag_of(answer.headers))
 

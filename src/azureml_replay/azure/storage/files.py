@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 from azureml_replay.azure.services.artifacts import ArtifactIndex
@@ -78,7 +79,7 @@ class Files:
             if again is None or not await self._written(again, file, at):
                 await self.overwrite(file, at)
         except Rejected as error:
-            return Refused.of(error)
+            return replace(Refused.of(error), taken=_is_taken(file, error))
         except ServiceError as error:
             return error
         return None
@@ -88,7 +89,7 @@ class Files:
         try:
             await self.write(door, file, at)
         except Rejected as error:
-            if _will_not_overwrite(error):
+            if _will_not_overwrite(error) and not _is_taken(file, error):
                 return False
             raise
         return True
@@ -101,7 +102,7 @@ class Files:
         try:
             await self.write(await self.storage.writable(at), file, at)
         except Rejected as error:
-            if error.code != decode_storage.OTHER_TYPE:
+            if error.code != decode_storage.OTHER_TYPE or _is_taken(file, error):
                 raise
             await self.storage.remove(at)
             await self.write(await self.storage.writable(at), file, at)
@@ -187,7 +188,7 @@ class Files:
             await self._blocks.copy(door, file, at)  # 409 is about the blob: an append blob of which nobody said so
 
     async def _copy_whole(self, door: Door, file: CopyFile) -> None:
-        answer = await self.storage.ask(door, "PUT", headers=encode.copy_headers(file))
+        answer = await self.storage.ask(door, "PUT", headers=encode.copy_headers(file) | encode.condition(file))
         if answer.headers.get("x-ms-copy-status", "success") != "success":
             raise Unavailable(f"the copy of {file.path} did not end", method="PUT", url=answer.url)
         file.on_written(FileWritten(decode_storage.etag_of(answer.headers)))
@@ -210,7 +211,8 @@ class Files:
 
     async def _put_whole(self, door: Door, file: CopyFile | HeldFile, data: bytes) -> str | None:
         """The ETag that it has now."""
-        answer = await self.storage.ask(door, "PUT", headers=encode.whole_headers(file.stored, _md5(data)), data=data)
+        headers = encode.whole_headers(file.stored, _md5(data)) | encode.condition(file)
+        answer = await self.storage.ask(door, "PUT", headers=headers, data=data)
         return decode_storage.etag_of(answer.headers)
 
 
@@ -225,6 +227,11 @@ def _host(file: CopyFile) -> str:
 def _cannot_fetch(error: ServiceError) -> bool:
     """True where storage cannot read the source: a private endpoint, a firewall, an append blob in one call."""
     return "Copy" in error.code
+
+
+def _is_taken(file: PutFile, error: Rejected) -> bool:
+    """True where a file that is to be written where nothing lies met another one."""
+    return not isinstance(file, NewFile) and file.new and error.code in decode_storage.TAKEN
 
 
 def _will_not_overwrite(error: Rejected) -> bool:

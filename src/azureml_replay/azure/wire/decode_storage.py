@@ -22,6 +22,11 @@ NO_KEYS = "KeyBasedAuthenticationNotPermitted"
 OTHER_TYPE = "InvalidBlobType"
 """Storage's error code where the blob that is there is of another type than what is to be written (documented)."""
 
+TAKEN = frozenset(
+    {"BlobAlreadyExists", "ConditionNotMet", "TargetConditionNotMet", "UnauthorizedBlobOverwrite", OTHER_TYPE}
+)
+"""Storage's error codes where something lies at which nothing was to lie; one is of a SAS that only creates."""
+
 
 @dataclass(frozen=True, slots=True)
 class Datastore:

@@ -33,7 +33,7 @@ from azureml_replay.model import (
     StoredFile,
     Value,
 )
-from azureml_replay.workspace.put_files import CopyFile
+from azureml_replay.workspace.put_files import CopyFile, HeldFile
 from azureml_replay.workspace.target import TagsOfRuns
 
 Body: TypeAlias = dict[str, Any]
@@ -348,6 +348,11 @@ def delegation_key_request(start: datetime, end: datetime) -> bytes:
 def quoted(text: str) -> str:
     """A text as one value of a query."""
     return quote(text, safe="")
+
+
+def condition(file: CopyFile | HeldFile) -> dict[str, str]:
+    """The header by which storage writes a `new` file only where nothing lies."""
+    return {"If-None-Match": "*"} if file.new else {}
 
 
 def whole_headers(stored: StoredFile, md5: bytes) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from azureml_replay.model import Json, RunId
 
@@ -62,6 +63,11 @@ def versions(name: str | None, token: str | None) -> Mapping[str, str]:
     """Query of `model-versions/search`: of one name; of all without one, or where no filter can hold it."""
     chosen = {"filter": f"name = '{name}'"} if name is not None and is_quotable(name) else {}
     return {"max_results": str(VERSIONS_PER_PAGE), **chosen, **({"page_token": token} if token else {})}
+
+
+def version_named(document: Mapping[str, Any]) -> Mapping[str, str]:
+    """Query of `model-versions/get-download-uri`, for a version as `model-versions/search` tells it."""
+    return {"name": str(document["name"]), "version": str(document["version"])}
 
 
 def is_quotable(text: str) -> bool:

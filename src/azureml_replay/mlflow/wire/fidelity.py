@@ -49,7 +49,11 @@ RUN = (
     Row("input_datasets", "of another MLflow server the same; else overflow", "another form"),
     Row("output_datasets", "overflow", "another form"),
     Row("hidden", "deleted, last", "nothing can be written to a deleted run"),
-    Row("lender", "an omission: the files and points are there once, with their owner", "no shared files"),
+    Row(
+        "lender",
+        "files and points of its owner, as its own; without that run in the archive an omission",
+        "no shared files",
+    ),
     Row("error", "tag `azureml_replay.error`: code and message, up to 1,000 characters; all of it in overflow", ""),
     Row("error_origin", "overflow", ""),
     Row("created", "tag `azureml_replay`", "a server has none"),

@@ -40,6 +40,7 @@ ELSEWHERE = "its source {} is no file of a run, and no logged model: it stays wh
 _RUN = re.compile(r"runs:/(?P<run>[^/]+)(?:/(?P<path>.*))?")
 _SERVED = re.compile(r"/([0-9a-zA-Z_-]+)/artifacts(?:/(.*))?$")
 _LOGGED = re.compile(r"models:/(?P<model>m-[A-Za-z0-9]+)/?")
+_VERSION = re.compile(r"models:/[^/@]+(?:/[^/]+|@[^/]+)/?")
 NO_STAGE = ("", "None")
 _KNOWN_VERSION = frozenset(
     {
@@ -135,19 +136,25 @@ def one_version(document: Any) -> Document:  # noqa: ANN401 as it came
 
 
 @readable
-def versions_in_runs(document: Document | None) -> tuple[Sequence[VersionInRun], str | None]:
-    """Of a page of `model-versions/search` those whose files are a run's; the next page's token."""
-    found = (_in_its_run(one) for one in versions(document) if not is_skipped(one))
-    return [one for one in found if one is not None], next_page(document)
-
-
-def _in_its_run(document: Document) -> VersionInRun | None:
-    source = str(document.get("source") or "")
+def in_its_run(document: Document, source: str | None = None) -> VersionInRun | None:
+    """A version whose files are a run's, by its source or by where the server says that this leads; None for others."""
+    source = str(document.get("source") or "") if source is None else source
     found = _RUN.fullmatch(source) or _SERVED.search(source)
     if found is None:
         return None
     key = AssetKey(AssetKind.MODEL, unicode_text(document["name"]), str(document["version"]))
     return VersionInRun(key, RunId(found[1]), (found[2] or "").strip("/"), _tags(document.get("tags") or ()))
+
+
+def is_promoted(document: Document) -> bool:
+    """True for a copy of another version, as `copy_model_version` makes them: its source is that one, by name."""
+    return _VERSION.fullmatch(str(document.get("source") or "")) is not None
+
+
+@readable
+def download_uri(document: Any) -> str:  # noqa: ANN401 as it came
+    """An answer of `model-versions/get-download-uri`; empty where the server knows no place."""
+    return str(document.get("artifact_uri") or "")
 
 
 def run_of(document: Document) -> RunId | None:
