@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 import zlib
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,20 @@ from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.direct.assets import COPIED, UNLINKED
-from azureml_replay.planning.asset_fit import TAKEN_OUT
+from azureml_replay.direct.options import AssetsSent
+from azureml_replay.planning.asset_fit import ALIASES, TAKEN_OUT
 from azureml_replay.planning.assets import REDACTED
+from azureml_replay.verbs import verify
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.assets import client_of, filled, listed, small
-from e2e.library import migrated
-from e2e.test_assets import EVERYTHING, token
+from e2e.library import examined, migrated
+from e2e.test_assets import EVERYTHING, called, token, written
 from e2e.witness import tracking_uri
 from sandbox.conftest import plane
 from sandbox.jobs import API, CLUSTER, ENVIRONMENT, Jobs, jobs, shell
 from sandbox.mlflow_client import tracking
 from sandbox.plane import Plane
+from sandbox.test_models import of_run
 from sandbox.test_tracking_models import MODEL, register
 
 __all__ = ["jobs", "plane", "tracking"]
@@ -284,3 +288,42 @@ def test_models_are_linked_by_the_registry_where_arm_loses_their_run(
     unlinked = UNLINKED.format("trained")
     assert [one.verdict.reasons[unlinked] for one in (first, later, again)] == [1, 2, 2]
     assert (first.verdict.findings, later.verdict.findings, again.replayed.assets.made) == (0, 0, 0)
+
+
+def test_aliases_come_along_where_a_target_was_seen_to_take_them(
+    tracking: MlflowClient, plane: Plane, calm: Sandbox, tmp_path: Path
+) -> None:
+    """Till then each is an omission; afterwards MLflow's client finds the versions by them, and a change is told.
+
+    One that leads to a version of somebody's there stays with that. Again, nothing is written.
+    """
+    small(plane)
+    uri, (source, target) = of_run(plane, "trained"), (plane.workspace, calm.add_workspace())
+    body = {"properties": {"modelType": "mlflow_model", "modelUri": uri}}
+    plane.document("arm", "PUT", "/models/own/versions/3", API, body)
+    calm.set_faults(strict=[f"model-aliases@{source.workspace_name}"])
+    for alias, version in (("champion", "1"), ("next", "3"), ("theirs", "3")):
+        tracking.set_registered_model_alias("own", alias, version)
+    go = partial(migrated, source, target, tmp_path / "archive", options=EVERYTHING)
+    there = MlflowClient(tracking_uri(target))
+
+    before = asyncio.run(go())
+    calm.set_faults(strict=["model-aliases"])
+    asyncio.run(examined(source, target, tmp_path / "archive"))
+    Plane(target, token()).document("arm", "PUT", "/models/own/versions/9", API, body)
+    there.set_registered_model_alias("own", "theirs", "9")
+    done = asyncio.run(go())
+    writes = [written(calm, target)]
+    again = asyncio.run(go())
+    writes.append(written(calm, target))
+    told = dict(there.get_registered_model("own").aliases)
+    there.delete_registered_model_alias("own", "champion")
+    gone = asyncio.run(called(target, tmp_path / "archive", verify))
+
+    assert [before.verdict.reasons[ALIASES.format(names)] for names in ("champion", "next, theirs")] == [1, 1]
+    assert before.verdict.findings == 0
+    assert told == {"champion": "1", "next": "3", "theirs": "9"}
+    assert done.replayed.assets.updated == 2
+    assert (again.replayed.assets, writes[0]) == (AssetsSent(), writes[1])
+    assert [one.what for one in again.verdict.first] == ["model own:3: alias theirs"]
+    assert {one.what for one in gone.first} == {"model own:1: alias champion", "model own:3: alias theirs"}

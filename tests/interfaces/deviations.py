@@ -31,13 +31,17 @@ REQUESTS = (
     ),
 )
 ANSWERS = (
+    Known(
+        r"POST /data/v1\.0/\S+/batchGetResolvedUris  .*/legacyDatasetType: unknown",
+        "recorded: pipe-child-run-download 26",
+    ),
     Known(r".*/currentAttemptId: unknown", "recorded: pipe-details-completed"),
     Known(
-        r"POST /data/v1\.0/\S+/createUnregisteredOutput  .*/dataVersion/(isRegistered|runId): unknown",
+        r"POST /data/v1\.0/\S+/createUnregistered(In|Out)put  .*/dataVersion/(isRegistered|runId): unknown",
         "recorded of getByAssetId, which tells of the same version",
     ),
     Known(
-        r"POST /data/v1\.0/\S+/createUnregisteredOutput  .*/dataVersion/mutableProps/stage: unknown",
+        r"POST /data/v1\.0/\S+/createUnregistered(In|Out)put  .*/dataVersion/mutableProps/stage: unknown",
         "recorded of getByAssetId, which tells of the same version",
     ),
     Known(r".*/scheduleId: unknown", "recorded: pipe-child-run-download"),

@@ -83,7 +83,9 @@ def test_a_model_of_a_run(tracking: MlflowClient, run_id: str, client: MLClient,
         assert next(folder.rglob("data.bin")).read_bytes() == b"weights"
 
 
-def test_a_model_is_loaded(tracking: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_loaded(
+    tracking: MlflowClient, calm: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of a run, and from disk; by number and by alias."""
     monkeypatch.chdir(tmp_path)
     Path("own.py").write_text(MODEL)
@@ -93,6 +95,7 @@ def test_a_model_is_loaded(tracking: MlflowClient, tmp_path: Path, monkeypatch: 
     register(tracking, run.info.run_id)
     tracking.create_registered_model("disk")
     disk = tracking.create_model_version("disk", f"file://{tmp_path}/saved")
+    calm.set_faults(strict=["model-aliases"])
     tracking.set_registered_model_alias("own", "champion", "1")
 
     for uri in ("models:/own/1", "models:/own@champion", "models:/disk/1"):
@@ -140,6 +143,7 @@ def test_stages_tags_and_aliases(tracking: MlflowClient, run_id: str, plane: Pla
     tracking.delete_model_version_tag("own", "1", "u")
     tracking.transition_model_version_stage("own", "1", "Production")
     tracking.transition_model_version_stage("own", "2", "production", archive_existing_versions=True)
+    calm.set_faults(strict=["model-aliases"])
     tracking.set_registered_model_alias("own", "first", "1")
     tracking.set_registered_model_alias("own", "gone", "1")
     tracking.delete_registered_model_alias("own", "gone")
@@ -147,7 +151,7 @@ def test_stages_tags_and_aliases(tracking: MlflowClient, run_id: str, plane: Pla
     model, version = tracking.get_registered_model("own"), tracking.get_model_version_by_alias("own", "first")
     latest = {each.current_stage: each.version for each in tracking.get_latest_versions("own")}
     arm = plane.arm("/models/own/versions/1")["properties"]
-    calm.set_faults(strict=["no-model-aliases"])
+    calm.set_faults()
     with pytest.raises(MlflowException, match="404"):
         tracking.get_model_version_by_alias("own", "first")
 
@@ -158,8 +162,9 @@ def test_stages_tags_and_aliases(tracking: MlflowClient, run_id: str, plane: Pla
     assert (arm["properties"].keys() & {"first", "aliases"}, arm["description"]) == (set(), "a version")
 
 
-def test_what_the_registry_refuses(tracking: MlflowClient, run_id: str, ask: Callable[..., Any]) -> None:
+def test_what_the_registry_refuses(tracking: MlflowClient, run_id: str, ask: Callable[..., Any], calm: Sandbox) -> None:
     """Another name, the end of a whole model, runs of elsewhere, folders without a model; no number is given again."""
+    calm.set_faults(strict=["model-aliases"])
     register(tracking, run_id)
     uri = f"runs:/{run_id}/model"
     tracking.delete_model_version("own", "1")

@@ -20,6 +20,7 @@ from azureml_replay.azure.credentials import credential_for
 from azureml_replay.azure.jobs import AzureSubmitter
 from azureml_replay.azure.leases import WorkspaceLeases
 from azureml_replay.azure.place import resource_id
+from azureml_replay.azure.services.aliases import Aliases
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.services.artifacts import ArtifactIndex
 from azureml_replay.azure.services.assets import Assets
@@ -55,7 +56,7 @@ from azureml_replay.sending.clock import WALL_CLOCK, Clock
 from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Transport
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.workspace.asset import UNVERSIONED, Asset, AssetContainer, AssetKey, AssetKind, AssetUse
-from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS
+from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS, AssetRule
 from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import AZURE_ML, TargetProfile
@@ -144,7 +145,7 @@ class AzureWorkspace:
         self._files = Files(self._artifacts, self._storage)
         self._tracked = TrackedRuns(self._history, self._tracking)
         self._code = Code(arm, self._storage, api, arm_id, scope)
-        self._assets = Assets(arm, config.ref, places, self._files)
+        self._assets = Assets(arm, config.ref, places, self._files, Aliases(self._tracking))
         self._leases = WorkspaceLeases(self._history, self._tracked, self._storage)
         self.submitter = AzureSubmitter(sender, config, api, storage=self._storage, files=self._files)
 
@@ -347,6 +348,10 @@ class AzureWorkspace:
         return left
 
     asset_kinds, asset_rule = AZURE_ML_ASSETS.kinds, AZURE_ML_ASSETS
+
+    def treat_assets_by(self, rule: AssetRule) -> None:
+        """As this workspace was seen to keep them."""
+        self.asset_rule, self._assets.aliases.carried = rule, rule.aliases
 
     def asset_uses(self, details: RunDetails, job: Job | None) -> Sequence[AssetUse]:
         """The assets that a run and its job name."""

@@ -13,6 +13,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import ServiceError, noted
 from azureml_replay.model import RunId
 from azureml_replay.planning.assets import changeable, is_made_from
+from azureml_replay.target.assets_there import known_rule
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.assets import AssetTarget, takes_assets
@@ -122,6 +123,7 @@ async def take_back_assets(
     """How many are archived now, what was left alone, and what failed; of a target that takes none, nothing."""
     if not takes_assets(target):
         return 0, [], []
+    target.treat_assets_by(known_rule(archive, ledger))
     undo = AssetUndo(archive, ledger, target)
     await undo.all()
     nobody = RunId("")

@@ -42,7 +42,7 @@ from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import asset_plan
-from azureml_replay.target.assets_there import AssetsThere
+from azureml_replay.target.assets_there import AssetsThere, known_rule
 from azureml_replay.target.lease import hold
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind, digest_of
@@ -429,6 +429,8 @@ def asset_sender(
     """The sender of what a replay's runs refer to. Without anything chosen, or to be made there, it does nothing."""
     choice = CarriedAssets(assets=options.assets, files=options.files)
     planned = asset_plan(archive, ledger, selection, options) if takes_assets(target) else []
+    if takes_assets(target):
+        target.treat_assets_by(known_rule(archive, ledger))
     into = cast("AssetTarget", target)
     there = AssetsThere(into, ledger, ledger.asset_names())
     files = AssetFiles(archive, ledger, Supply(archive, source), into, target, options.prefer, there)

@@ -26,7 +26,7 @@ from azureml_replay.mlflow.writing import Writing
 from azureml_replay.model import Experiment, Location, Points, Run, RunId
 from azureml_replay.sending.sender import Sender
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey
-from azureml_replay.workspace.asset_rule import MLFLOW_ASSETS, asset_folder
+from azureml_replay.workspace.asset_rule import MLFLOW_ASSETS, AssetRule, asset_folder
 from azureml_replay.workspace.assets import RegisteredPlace
 from azureml_replay.workspace.lease import Check, LeaseHolder, LeaseSeen, Term, unchecked
 from azureml_replay.workspace.profile import MLFLOW, TargetProfile
@@ -222,6 +222,9 @@ class MlflowTarget(MlflowWorkspace):
         return []
 
     asset_rule = MLFLOW_ASSETS
+
+    def treat_assets_by(self, rule: AssetRule) -> None:
+        """All servers keep the same of models."""
 
     def asset_there(self, asset: Asset, runs: Mapping[RunId, RunId]) -> Asset:
         """Its bytes among the files of its run: where they are there already, or in a folder of its own."""

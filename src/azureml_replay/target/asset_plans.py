@@ -16,7 +16,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
 from azureml_replay.planning.asset_choices import NOTHING_CHOSEN, CarriedAssets, widened
-from azureml_replay.planning.asset_fit import fit_container
+from azureml_replay.planning.asset_fit import ALIASES, fit_container
 from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import (
     BYTES_STAY,
@@ -45,9 +45,9 @@ from azureml_replay.planning.history import NAMED_OUTPUT
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.selection import Selection
-from azureml_replay.target.profile import known_profile
+from azureml_replay.target.assets_there import known_rule
 from azureml_replay.workspace.asset import EVERYWHERE, UNVERSIONED, Asset, AssetKey, AssetKind, digest_of
-from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS, AssetRule, asset_rule_of
+from azureml_replay.workspace.asset_rule import AZURE_ML_ASSETS
 
 FOR_NOW = frozenset({UNLISTED, NOT_READ})
 """Reasons that the next extraction takes away: of such an asset nothing is known to be equal, or left out."""
@@ -149,7 +149,7 @@ class AssetPlanning:
             _refuse_store(archive, name, held.values())
         self.held = {key: placed(asset, self.stores) for key, asset in held.items()}
         self.receipts = ledger.asset_receipts() if ledger else {}
-        self.rule = _rule(ledger) if ledger else AZURE_ML_ASSETS
+        self.rule = known_rule(archive, ledger) if ledger else AZURE_ML_ASSETS
 
     @cached_property
     def listings(self) -> Mapping[AssetKey, AssetListing]:
@@ -259,7 +259,7 @@ class AssetPlanning:
         sent, fate = as_planned(whole.asset, receipt.planned, whole.listing), FATES.get(receipt.state)
         if sent is None and self._had_bytes(whole, chosen):
             return replace(whole, asset=replace(whole.asset, owns_bytes=True))
-        if sent is None or fate in (None, AssetFate.CREATE) or self._is_to_be_linked(whole.asset, receipt):
+        if sent is None or fate in (None, AssetFate.CREATE) or self._is_to_be_changed(whole.asset, receipt):
             return chosen
         more = chosen.asset.owns_bytes > sent.owns_bytes or chosen.asset.rewrites > sent.rewrites
         more = more and chosen.fate is not AssetFate.OMITTED
@@ -277,8 +277,13 @@ class AssetPlanning:
             return False
         return bool(self.ledger.sent_files(owner_of(whole.key)))
 
-    def _is_to_be_linked(self, asset: Asset, receipt: AssetReceipt) -> bool:
-        """True for a model that was made before its run was there, which is, or comes now."""
+    def _is_to_be_changed(self, asset: Asset, receipt: AssetReceipt) -> bool:
+        """True for a model that was made before its run was there, which is, or comes now.
+
+        And for one that was made before it was known that the target takes its aliases.
+        """
+        if self.rule.aliases and says(receipt.detail, ALIASES.format(", ".join(asset.aliases))):
+            return True
         if asset.run is None or not says(receipt.detail, RUN_ABSENT.format(asset.run)):
             return False
         return asset.run in self.runs or self._stands_for(asset.run) is not None
@@ -339,11 +344,6 @@ class AssetPlanning:
             fate = FATES.get(receipt.state, AssetFate.CREATE)
             reason = receipt.detail or ""
             yield PlannedAsset(asset=sent, fate=fate, reason=reason, listing=listing.digest)
-
-
-def _rule(ledger: TargetLedger) -> AssetRule:
-    """What the target's kind of workspace takes of assets, and whether this one takes files, as was seen."""
-    return replace(asset_rule_of(ledger.target), files=known_profile(ledger).files)
 
 
 def _weight(one: PlannedAsset) -> tuple[bool, bool]:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.model import Location, RunId
 from azureml_replay.planning.asset_fit import fit_asset, fit_container
+from azureml_replay.target.profile import known_profile
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, with_names
+from azureml_replay.workspace.asset_rule import AssetRule, asset_rule_of
 from azureml_replay.workspace.assets import AssetTarget
+
+ALIASES = "model aliases"
+"""The probe of doctor that tells whether a target has them."""
+
+
+def known_rule(archive: Archive, ledger: TargetLedger) -> AssetRule:
+    """What the target's kind of workspace keeps of assets, and what this one was seen to."""
+    base, rows = asset_rule_of(ledger.target), archive.examination(ledger.target, "target")
+    told = [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+    seen = any(row.get("probe") == ALIASES and row.get("outcome") == "ok" for row in told)
+    return replace(base, files=known_profile(ledger).files, aliases=base.aliases or seen)
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import ExpectedAsset, expected_assets, expected_names
-from azureml_replay.target.assets_there import AssetsThere
+from azureml_replay.target.assets_there import AssetsThere, known_rule
 from azureml_replay.verification.asset_files import NOBODY, AssetFileCheck
 from azureml_replay.verification.edits import Sides, proven
 from azureml_replay.verification.proof import Proof
@@ -191,6 +191,7 @@ async def verify_assets(
     assets: object = target
     if not takes_assets(assets):
         return
+    assets.treat_assets_by(known_rule(proof.archive, proof.ledger))
     supply = Supply(proof.archive, source)
     files = AssetFileCheck(proof.archive, proof.ledger, target, assets, supply, proof.deep)
     there = AssetsThere(assets, proof.ledger, proof.ledger.asset_names())

@@ -50,6 +50,10 @@ class AssetTarget(AssetSource, Protocol):
     asset_rule: AssetRule
     """What this workspace keeps of assets."""
 
+    def treat_assets_by(self, rule: AssetRule) -> None:
+        """From now on: what somebody saw that this workspace keeps. Asks nothing."""
+        ...
+
     def asset_there(self, asset: Asset, runs: Mapping[RunId, RunId]) -> Asset:
         """An asset of another workspace, fitted by the rule, as this one tells of it: where it lies. Asks nothing.
 

@@ -74,7 +74,7 @@ STRICT: Mapping[str, str] = {
     "repeat-outputs": "each createUnregisteredOutput for an output of a run makes another version of its data",
     "fixed-run-outputs": "inputs and outputs of a run stay as it was made with",
     "text-model-versions": "MLflow's registry shows versions of models that are no number, too",
-    "no-model-aliases": "MLflow's registry has no routes for aliases",
+    "model-aliases": "MLflow's registry has the routes for aliases",
     "no-shared-keys": "storage accepts no account keys, and datastores have none",
 }
 """Variants of the service: the name, and how the service behaves then."""
@@ -85,9 +85,10 @@ _LACKS = {
     "no-batchsync": "/metric/v2.0/runs/{run_id}/batchsync",
     "no-runs-query": "/history/v1.0/experimentids/{experiment_id}/runs:query",
     "no-write-urls": "/artifact/v2.0/artifacts/{origin}/{container}/write",
-    "no-model-aliases": "/mlflow/{version}/api/2.0/mlflow/registered-models/alias",
     "no-entry-removal": "/artifact/v2.0/artifacts/{origin}/{container}/batch/metadata:delete",
 }
+_LACKS_UNLESS = {"model-aliases": "/mlflow/{version}/api/2.0/mlflow/registered-models/alias"}
+"""Variants without which the route is lacking: nobody saw the service have it."""
 _LACKS_ALL = {"no-unregistered-assets": "/createUnregistered"}
 """Variants that lack each route that has this in it."""
 EVENT_LAG_MS = 2_000
@@ -219,7 +220,9 @@ class Declared:
     def lacks(self, workspace: str, route: str) -> bool:
         """Whether the service of this workspace has no such route."""
         variants = self.variants(workspace)
-        return any(_LACKS.get(name) == route or _LACKS_ALL.get(name, "\n") in route for name in variants)
+        unless = (name for name, only in _LACKS_UNLESS.items() if only == route)
+        lacking = any(_LACKS.get(name) == route or _LACKS_ALL.get(name, "\n") in route for name in variants)
+        return lacking or any(name not in variants for name in unless)
 
 
 def _rule(document: object, where: str) -> Rule:

@@ -1,7 +1,8 @@
 """MLflow's routes for registered models, which are ARM's containers of models, and for their aliases.
 
 From learn.microsoft.com (how-to-manage-models-mlflow): models are neither renamed nor deleted. Whether Azure ML has
-aliases is not known (assumption: it has; the variant `no-model-aliases` has none). Words of refusals are ours.
+aliases is not known (assumption, the unkind way: it has none; with the variant `model-aliases` it has). Words of
+refusals are ours.
 """
 
 from __future__ import annotations

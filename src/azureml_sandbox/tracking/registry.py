@@ -72,6 +72,8 @@ def names(call: Call) -> list[str]:
 
 def aliases(call: Call, name: str) -> Mapping[str, str]:
     """Alias -> version of a model."""
+    if "model-aliases" not in strict(call):
+        return {}
     return call.world.assets.get(call.workspace.guid, "aliases", name) or {}
 
 

@@ -46,6 +46,7 @@ READS = {
     "asset_there",
     "table_there",
     "asset_naming",
+    "treat_assets_by",
 }
 """What a target and a submitter have beside a source's methods that changes nothing."""
 

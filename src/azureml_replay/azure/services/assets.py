@@ -7,6 +7,7 @@ from dataclasses import replace
 from urllib.parse import quote, urlsplit
 
 from azureml_replay.azure.place import names_of, resource_id
+from azureml_replay.azure.services.aliases import Aliases, with_aliases
 from azureml_replay.azure.services.arm import Arm, DataPlane
 from azureml_replay.azure.services.containers import Containers
 from azureml_replay.azure.services.kept import KeptDocuments
@@ -47,8 +48,9 @@ NO_ROUTE = "the target has no route that makes what stands for inputs and output
 class Assets:
     """Models, environments, data, components and codes of one workspace."""
 
-    def __init__(self, arm: Arm, ref: Place, places: DataPlane, files: Files) -> None:
+    def __init__(self, arm: Arm, ref: Place, places: DataPlane, files: Files, aliases: Aliases) -> None:
         """Asks nothing yet."""
+        self.aliases = aliases
         self._sender, self._data = files.storage.sender, Service("data", arm.scope)
         self._registry = Service("modelregistry", arm.scope)
         self._data_url = f"{places.api}/data/v1.0{quote(resource_id(ref))}/dataversion"
@@ -93,8 +95,10 @@ class Assets:
                 yield kept
             return
         path = f"/{SEGMENTS[kind]}/{quote(name, safe='')}/versions"
+        leads = await self.aliases.of(name) if kind is AssetKind.MODEL else {}
         async for page in self._arm.listed(path, _LISTED.get(kind, _ALL)):
-            yield [await self._read(item, AssetKey(kind, name, str(item.get("name")))) for item in page.items]
+            found = [await self._read(item, AssetKey(kind, name, str(item.get("name")))) for item in page.items]
+            yield [with_aliases(one, leads) for one in found]
 
     async def registered(self) -> Sequence[RegisteredPlace]:
         """Where models and data lie, all versions; of named outputs, which are never files of a run's own, nothing."""
@@ -136,7 +140,7 @@ class Assets:
             document = await self._arm.below(encode_assets.version_path(key, SEGMENTS[key.kind]))
         except NotFound:
             return None
-        return await self._read(document, key)
+        return await self.aliases.read(await self._read(document, key))
 
     async def put(self, asset: Asset, names: Mapping[AssetKey, AssetKey], check: Check = unchecked) -> Asset:
         """Make it, or bring it up to date; as answered, under the name that the answer's id has."""
@@ -151,7 +155,8 @@ class Assets:
         there = parse(str(answer.get("id")))
         name = there["name"] if there and there["name"] else key.name
         made = await self._read(answer, AssetKey(key.kind, name, str(answer.get("name"))))
-        return await self.find(made.key) or made if made.hidden else made
+        made = await self.find(made.key) or made if made.hidden else made
+        return await self.aliases.bring(asset, made, self.find)
 
     async def put_linked(self, model: Asset, names: Mapping[AssetKey, AssetKey]) -> Asset:
         """Make a model by the registry's own route, which takes its run; as it is there then.
@@ -164,7 +169,7 @@ class Assets:
         found = await self.find(key)
         if found is None:
             raise Rejected(f"{key} was registered, and is not there")
-        return found
+        return await self.aliases.bring(model, found, self.find)
 
     async def _find_port(self, key: AssetKey) -> Asset | None:
         """What stands for an input or output of a run: by the one route of which it is recorded that it knows such."""

@@ -7,13 +7,15 @@ from itertools import islice
 from urllib.parse import quote
 
 from azureml_replay.azure.wire import decode_mlflow, encode, encode_mlflow
-from azureml_replay.errors import NotFound, Rejected, Unavailable
+from azureml_replay.errors import Forbidden, NotFound, Rejected, Unavailable
 from azureml_replay.model import Points, Run, RunId, Series
 from azureml_replay.sending.sender import NOT_SPOKEN, Sender, Service
 from azureml_replay.workspace.lease import Check
 
 EXPERIMENTS_PER_SEARCH = 100
 """Experiments in one request: no limit is documented; an experiment's id has 36 characters."""
+PROBE = "azureml-replay-probe"
+"""A model and an alias that nobody has: whether that is said by the registry, or by a host without such a route."""
 
 
 class MlflowService:
@@ -85,17 +87,40 @@ class MlflowService:
             return False
         return True
 
+    async def knows_aliases(self) -> bool:
+        """False where the registry has no route for aliases, or tells this login nothing of them. Writes nothing."""
+        url = f"{self._models}/alias?name={PROBE}&alias={PROBE}"
+        try:
+            await self._sender.send(self._service, "GET", url, repeatable=True)
+        except Forbidden:
+            return False
+        except Rejected as error:
+            return bool(error.code) or error.status not in NOT_SPOKEN
+        return True
+
+    async def aliases(self, model: str) -> Mapping[str, str]:
+        """Alias -> version of a model; nothing of one that the registry does not show."""
+        url = f"{self._models}/get?name={encode.quoted(model)}"
+        try:
+            answer = await self._sender.send(self._service, "GET", url, repeatable=True)
+        except NotFound:
+            return {}
+        return decode_mlflow.aliases(answer.json())
+
+    async def put_alias(self, model: str, version: str | None, alias: str) -> None:
+        """Lead an alias to a version, or without one take it away. Repeatable."""
+        body, method = encode_mlflow.alias(model, version, alias), "DELETE" if version is None else "POST"
+        await self._sender.send(self._service, method, f"{self._models}/alias", json=body, repeatable=True)
+
     async def takes_alias(self, model: str, version: str, alias: str) -> bool:
         """Give a version an alias, and take it away again; False where the registry knows none. Repeatable."""
-        given = encode_mlflow.alias(model, version, alias)
         try:
-            await self._sender.send(self._service, "POST", f"{self._models}/alias", json=given, repeatable=True)
+            await self.put_alias(model, version, alias)
         except Rejected as error:
             if error.status not in (400, *NOT_SPOKEN):
                 raise
             return False
-        taken = encode_mlflow.alias(model, None, alias)
-        await self._sender.send(self._service, "DELETE", f"{self._models}/alias", json=taken, repeatable=True)
+        await self.put_alias(model, None, alias)
         return True
 
     async def tagged(

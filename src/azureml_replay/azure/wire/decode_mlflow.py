@@ -59,3 +59,10 @@ def _point(metric: Document) -> Points:
     series = scalar(name)
     ticks = int(metric["timestamp"]) * (TICKS_PER_SECOND // 1_000)
     return Points.of(series, [(int(metric.get("step") or 0), ticks, (float(metric["value"]),))])
+
+
+@readable
+def aliases(document: Document) -> Mapping[str, str]:
+    """Alias -> version, out of `registered-models/get` (MLflow's protobufs; never recorded)."""
+    told = (document.get("registered_model") or {}).get("aliases") or ()
+    return {str(one["alias"]): str(one["version"]) for one in told}

@@ -187,8 +187,9 @@ class AssetExamination:
         if key not in self.made:
             return NONE_MADE
         if await self.target.takes_alias(key, "probe"):
-            return Seen("MLflow's registry knows aliases; they are not carried")
-        return Seen("MLflow's registry knows no aliases", Outcome.WARNING, "nothing: none are carried")
+            return Seen("MLflow's registry knows aliases")
+        todo = "nothing: the model's property azureml_replay names them; an omission of each"
+        return Seen("MLflow's registry knows no aliases", Outcome.WARNING, todo)
 
     async def _made_twice(self, asset: Asset) -> Seen:
         """As a replay does that was stopped in between."""

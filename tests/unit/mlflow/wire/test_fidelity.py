@@ -29,6 +29,8 @@ OF_ASSETS = {
     "uses",
     "anonymous",
     "output",
+    "input",
+    "workspace_guid",
     "hidden",
     "managed",
     "at_home",
