@@ -94,3 +94,29 @@ def test_what_somebody_gives_a_name_that_replay_made_is_told(
     assert [(one.what, one.kind) for one in told.first] == edited
     assert [(one.what, one.kind) for one in again.verdict.first] == edited
     assert said(there, "models/own") == ["do not use", {"owner": "mallory"}, False]
+
+
+def test_a_fresh_archive_leaves_what_somebody_edited(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
+    """An asset bears a mark of what it was made with: so an edit is told from what the source had then."""
+    small(plane)
+    version = "models/own/versions/1"
+    before = plane.arm(f"/{version}")["properties"]
+    target = sandbox.add_workspace()
+    there = Plane(target, token())
+    go = partial(migrated, plane.workspace, target, options=EVERYTHING)
+    assert asyncio.run(go(tmp_path / "first")).verdict.proves
+
+    say(plane, version, **{**before, "description": "newer"})
+    changed = asyncio.run(go(tmp_path / "second"))
+    assert (changed.verdict.proves, said(there, version)[0]) == (True, "newer")
+
+    edited = there.arm(f"/{version}")["properties"]
+    say(there, version, **{**edited, "description": "bobs words", "tags": {"bob": "approved"}})
+    say(plane, version, **{**before, "description": "newest"})
+    fresh = asyncio.run(go(tmp_path / "third"))
+
+    assert said(there, version)[:2] == ["bobs words", {"bob": "approved"}]
+    assert {(one.what, one.kind) for one in fresh.verdict.first} >= {
+        ("model own:1: description", "edited in target"),
+        ("model own:1: tag bob", "edited in target"),
+    }

@@ -28,7 +28,8 @@ from environment import point_at
 ARTIFACT_URI = "mlflow.artifactUri"
 PROBE, LINEAGE_PROPERTY = "azureml-replay-probe", "azureml_replay"
 _DESCRIBED = ("experiment", "display_name", "description", "parent", "status", "tags", "properties")
-OF_ROUTE = ("azureml_replay_source", "azureml_replay_sent")
+SENT_MARK = "azureml_replay_sent"
+OF_ROUTE = ("azureml_replay_source", SENT_MARK)
 SAMPLED = Wanted(runs=6, seed=3, experiments=1, points=4, artifacts=1)  # a pipeline, one nested in it, their steps
 
 
@@ -119,6 +120,8 @@ def _without_lineage(told: dict[str, Any]) -> dict[str, Any]:
     """Take out what the product adds; return its lineage property."""
     del told["tags"][LINEAGE_TAG]
     del told["details"]["properties"][LINEAGE_PROPERTY]
+    for pairs in (told["tags"], told["properties"], told["details"]["properties"]):
+        pairs.pop(SENT_MARK, None)  # of a run that was written once more, as the assets that it names were there
     told["files"] = {name: digest for name, digest in told["files"].items() if not name.startswith("replay/")}
     found: dict[str, Any] = json.loads(told["properties"].pop(LINEAGE_PROPERTY))
     return found

@@ -318,8 +318,9 @@ class Evidence(Edits):
             ("select id, '' from run where generation > 0 and id > ? order by id limit ?", ()),
             ("select run, target_run from binding where target = ? and run > ? order by run limit ?", (self._number,)),
         ):
-            for pair in self._pages(sql, values, ("",)):
-                told.update(dumps(list(pair)))
+            with read_back("which runs stand for which"):
+                for pair in self._pages(sql, values, ("",)):
+                    told.update(dumps(list(pair)))
         return told.hexdigest()
 
     # Findings

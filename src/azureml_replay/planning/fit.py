@@ -21,6 +21,7 @@ PLACES = frozenset({"mlflow.artifactUri"})
 Recorded: the answer to `runs/create` has it, and no client sends it; runs of jobs have none, and MLflow finds their
 files all the same (mlflow-patch-history.json, and the 63 runs of jobs).
 """
+OUR_TAG = "the target's own stands there: this tool tells its copies by it"
 RESERVED_TAGS = frozenset({lineage.TAG, UNDO_TAG})
 """Tags of ours, for which every run keeps room: where it comes from, and that `undo` hid it."""
 SYSTEM_KEYS = ("_aml_system_", "_azureml", "azureml.", "mlflow.")
@@ -123,6 +124,9 @@ def _fit_error(error: Json, most: int, fitting: Fitting) -> Json:
 
 def _fit_tags(run: Run, fitting: Fitting, limits: Limits) -> dict[str, str | None]:
     own = {key: value for key, value in run.tags.items() if key not in _NOT_OWN_TAGS}
+    if lineage.origin(run) is None:  # else it is a copy of ours, and its lineage tells what it was
+        for key in sorted((OUR_TAGS - {lineage.TAG}) & run.tags.keys()):  # the lineage tells that one, too
+            fitting.over("tag", key, run.tags[key], OUR_TAG)
     kept = _fit_pairs("tag", own, limits.tags - len(RESERVED_TAGS), fitting, limits)
     return {lineage.TAG: run.id, **kept}
 

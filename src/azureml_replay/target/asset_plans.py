@@ -290,7 +290,7 @@ class AssetPlanning:
 
     def _stands_for(self, run: RunId | None) -> RunId | None:
         there = self.ledger.stands_for(run) if self.ledger and run else None
-        return there and shaped(there, is_text, f"which run stands for {run}")
+        return None if there is None else shaped(there, is_text, f"which run stands for {run}")
 
     def expected(self) -> list[ExpectedAsset]:
         """By all choices that were made."""

@@ -274,6 +274,9 @@ class _Verifying:
         elif kept:
             for fact, wanted, found in lineage.differences(step.run, actual):
                 yield Finding(step.source, f"lineage: {fact}", "differs", wanted, found)
+        mark = lineage.source_mark(self.archive.source)
+        if profile.ids == "theirs" and actual.tags.get(SOURCE_TAG) != mark:  # by it another archive finds the run
+            yield Finding(step.source, f"lineage: tag {SOURCE_TAG}", "differs", mark, actual.tags.get(SOURCE_TAG) or "")
         for place, value in places_in_source(actual, self.archive.source):
             yield Finding(step.source, place, "differs", f"a place in {self.target.ref}", value)
         for finding in value_findings(step.run, actual, profile.added):

@@ -77,7 +77,7 @@ def as_written(run: Run, *, archived: bool = False) -> Run:
             properties[LINEAGE if key == LINEAGE else key.removeprefix(PROPERTY_BEGINS)] = value
         elif key.startswith(OUTPUT_BEGINS) and (asset := _asset(value)) is not None:
             outputs[key.removeprefix(OUTPUT_BEGINS)] = asset
-        elif key not in (STATUS_TAG, ERROR_TAG, HIDDEN_TAG, PARENT_TAG):
+        elif key not in (HIDDEN_TAG, PARENT_TAG) and not _is_told(run, key, value):
             tags[key] = value
     inputs, datasets = _inputs(run.input_datasets)
     return replace(
@@ -92,6 +92,13 @@ def as_written(run: Run, *, archived: bool = False) -> Run:
         hidden=run.hidden and (not archived or HIDDEN_TAG in run.tags),
         references=tuple(one for one in run.references if (one.kind, one.key) != ("tag", PARENT_TAG)),
     )
+
+
+def _is_told(run: Run, key: str, value: str | None) -> bool:
+    """True for a tag that the status, or the error, is read from; one that says neither is somebody's."""
+    if key == STATUS_TAG:
+        return _status(run) == value
+    return key == ERROR_TAG and _json(value) is not None
 
 
 def _of_property(key: str) -> str:
