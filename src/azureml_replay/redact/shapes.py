@@ -262,6 +262,14 @@ GENERAL = (
         ),
     ),
     SecretShape(
+        key="channel-token",
+        what="`https://host/t/…/channel`, 16 characters or more: a conda channel's",
+        source="https://docs.conda.io/projects/conda/en/stable/user-guide/configuration/use-condarc.html",
+        needles=("/t/",),
+        find=_by(r"https?:/{2}[^/\s\"']{1,253}/t/(?P<secret>(?=[\w-]{0,60}\d)[\w-]{16,200})(?=[/\s\"']|$)"),
+        since=HELD_SINCE,
+    ),
+    SecretShape(
         key="sas",
         what="`sig=…` of a shared access signature (Azure Storage, Service Bus, Logic Apps)",
         source=f"{PURVIEW}/sit-defn-azure-sas",

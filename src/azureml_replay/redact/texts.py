@@ -128,7 +128,7 @@ def _has_form(value: str) -> bool:
         ("@" in value or "?" in value or "&" in value or ";" in value or "%" in value or "ig=" in value)
         or ("eyJ" in value or "-----" in value or "earer" in value or "EARER" in value)
         or ("asic" in value or "ASIC" in value or "uthor" in value or "UTHOR" in value)
-        or ("IG=" in value or "Ig=" in value)
+        or ("IG=" in value or "Ig=" in value or "/t/" in value)
     )
 
 

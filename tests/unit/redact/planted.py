@@ -150,6 +150,10 @@ MAKERS: Mapping[str, tuple[Callable[[], Made], ...]] = {
         lambda: after("login failed, password: ", "ab" + chars(7)),
         lambda: after("a=1&password%3D", chars(9), "&b=2"),
     ),
+    "channel-token": (
+        lambda: after("- https://conda.anaconda.org/t/", f"ab-1{secrets.token_hex(16)}", "/team\n"),
+        lambda: after("conda install -c https://repo.example:8443/t/", f"a1{chars(20)}", "/x y"),
+    ),
     "held": (
         lambda: after('{"db_password": {"jobInputType": "literal", "value": "', chars(9), '"}}'),
         lambda: after("{'api_key': {'type': 'string', 'default': '", chars(9), "', 'optional': True}}"),
