@@ -60,13 +60,15 @@ def _route(path: str) -> str:
 
 
 @contextmanager
-def pair(folder: Path) -> Iterator[tuple[Served, Served]]:
-    """A source and a target of the newest version, each on SQLite with one worker, artifacts proxied."""
+def pair(folder: Path, workers: int) -> Iterator[tuple[Served, Served]]:
+    """A source and a target of the newest version, each on SQLite, artifacts proxied."""
     with ExitStack() as stack:
         both = []
         for name in ("source", "target"):
             (folder / name).mkdir()
-            both.append(Served(stack.enter_context(serving(folder / name)), folder / name / "server.log"))
+            both.append(
+                Served(stack.enter_context(serving(folder / name, workers=workers)), folder / name / "server.log")
+            )
         yield both[0], both[1]
 
 
