@@ -106,7 +106,10 @@ def told(verdict: Verdict) -> list[tuple[str, str]]:
 def test_what_was_taken_back_is_not_equal(
     plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
-    """Not after a replay without assets, nor with an older archive's word for it; the next replay brings it back."""
+    """Not after a replay without assets, nor with an older archive's word for it; the next replay brings it back.
+
+    Whichever archive took it back, and whichever sends it again: the asset itself says that it was `undo`.
+    """
     disk(plane)
     source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
     asyncio.run(migrated(source, target, folder, options=EVERYTHING))
@@ -122,7 +125,15 @@ def test_what_was_taken_back_is_not_equal(
         merge(archive, [folder])
     merged = [known(one) for one in (folder, tmp_path / "before")]
     back = asyncio.run(migrated(source, target, folder, options=MigrateOptions()))
+    asyncio.run(called(target, shutil.copytree(folder, tmp_path / "other"), undo))
+    by_another = asyncio.run(looked(source, target, folder))
+    again = asyncio.run(migrated(source, target, folder, options=MigrateOptions()))
+    asyncio.run(called(target, folder, undo))
+    fresh = asyncio.run(migrated(source, target, tmp_path / "fresh", options=EVERYTHING))
+    there = Plane(target, token()).arm("/models/disk/versions/1")["properties"]
 
+    assert (told(by_another), again.verdict.proves) == ([("model disk:1: archived", TAKEN_BACK)], True)
+    assert (fresh.verdict.proves, there["isArchived"], there["tags"]) == (True, False, {})
     assert (undone.proves, undone.complete, undone.assets_equal) == (False, False, 0)
     assert (told(found), found.exit) == ([("model disk:1: archived", TAKEN_BACK)], Exit.FINDINGS)
     assert [(one.proves, one.assets_equal) for one in merged] == [(False, 0)] * 2

@@ -10,7 +10,8 @@ from enum import Enum
 from azureml_replay.archive.asset_receipts import AssetReceipt
 from azureml_replay.direct.options import AssetConflict
 from azureml_replay.model import Json
-from azureml_replay.planning.assets import PlannedAsset, as_edited, changeable, is_made_from, sent_by_another
+from azureml_replay.planning.asset_lineage import as_edited, as_taken_back, changeable, is_made_from, sent_by_another
+from azureml_replay.planning.assets import PlannedAsset
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.workers import for_each
@@ -111,6 +112,7 @@ class AssetLooks:
     def _of_ours(self, asset: Asset, wanted: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
         answered = receipt is not None and receipt.answered is not None
         sent = receipt.fields if receipt and answered else sent_by_another(wanted, found)
+        sent = {**sent, **as_taken_back(found)}
         update = as_edited(wanted, found, sent)
         looked = AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found, sent=sent)
         same = changeable(update) == changeable(found)

@@ -12,7 +12,7 @@ from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import ServiceError, noted
 from azureml_replay.model import RunId
-from azureml_replay.planning.assets import changeable, is_made_from
+from azureml_replay.planning.asset_lineage import changeable, is_made_from, shown_again, taken_back
 from azureml_replay.target.assets_there import known_rule
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
@@ -75,7 +75,7 @@ class AssetUndo:
         elif why:
             self.left.append(f"{receipt.there}: {why}")
         else:
-            self._note(receipt, await self.target.remove_asset(there))
+            self._note(receipt, await self.target.remove_asset(taken_back(there)))
             self.count += 1
 
     def _why_not(self, receipt: AssetReceipt, there: Asset) -> str:
@@ -87,7 +87,7 @@ class AssetUndo:
             return NO_FLAG
         sent = {name: value for name, value in receipt.fields.items() if not name.startswith("property ")}
         edited = receipt.answered is not None and (
-            changeable(there) != sent or digest_of(there.content) != receipt.answered
+            changeable(shown_again(there)) != sent or digest_of(there.content) != receipt.answered
         )
         return CHANGED if edited else ""
 

@@ -25,6 +25,7 @@ from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Json, RunId
 from azureml_replay.planning.asset_choices import CarriedAssets
 from azureml_replay.planning.asset_fit import NUMBERED
+from azureml_replay.planning.asset_lineage import changeable, marked_asset, signed_asset
 from azureml_replay.planning.assets import (
     IN_THE_WAY,
     OWN_VALUES,
@@ -32,11 +33,8 @@ from azureml_replay.planning.assets import (
     TABLE_LEFT,
     UNLINKED,
     PlannedAsset,
-    changeable,
     joined,
-    marked_asset,
     says,
-    signed_asset,
 )
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress

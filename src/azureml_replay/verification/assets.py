@@ -12,8 +12,9 @@ from azureml_replay.comparison.asset_names import ARCHIVED, beside, compare_name
 from azureml_replay.comparison.three_way import Fate
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Editable, Finding, Json, Omission
+from azureml_replay.planning.asset_lineage import comes_from, is_taken_back
 from azureml_replay.planning.asset_names import digest_of_name
-from azureml_replay.planning.assets import UNLINKED, comes_from, says
+from azureml_replay.planning.assets import UNLINKED, says
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.planning.references import AssetFate
 from azureml_replay.progress import Progress
@@ -26,12 +27,13 @@ from azureml_replay.verification.proof import Proof
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
 from azureml_replay.workspace.assets import AssetTarget, takes_assets
-from azureml_replay.workspace.mark import TAKEN_BACK
+from azureml_replay.workspace.mark import TAKEN_BACK, UNDO_TAG
 from azureml_replay.workspace.source import Source
 from azureml_replay.workspace.target import Target
 
 AT_ONCE = 8
 _EDITED = (Fate.EDITED.value, Fate.CONFLICT.value)
+OUR_MARKS = (f"property {PROPERTY}", f"tag {UNDO_TAG}")
 OF_SERVICE = tuple(f"property {name}" for name in ("azureml", "mlflow", "_", "flavors", "model_json"))
 """How the names of properties begin that a service adds by itself, whenever it likes."""
 
@@ -129,6 +131,10 @@ class AssetProof:
             nothing = dict.fromkeys((Aspect.FILES, Aspect.BYTES), Looked())
             return AssetLook(one, {Aspect.FIELDS: Looked([absent]), **nothing})
         self.there[asset.key] = found
+        if receipt is not None and receipt.state is AssetState.SENT and is_taken_back(found):
+            # by another archive's undo: the next replay brings it back
+            receipt = replace(receipt, state=AssetState.UNDONE, fields=found.fields)
+            self.proof.ledger.put_asset_receipt(receipt)
         wanted = self.expected.of(asset)
         findings = [*self._contents(wanted, found, receipt), *self._fields(one, wanted, found)]
         checked = await self.files.check(asset, wanted.place, found)
@@ -153,11 +159,13 @@ class AssetProof:
         sent = receipt.fields if receipt and receipt.answered is not None else None
         for name in sorted(should.keys() | there.keys()):
             mine, theirs = should.get(name), there.get(name)
-            if mine == theirs or name == f"property {PROPERTY}" or _is_added(name, mine, sent):
+            if mine == theirs or name in OUR_MARKS or _is_added(name, mine, sent):
                 continue
             if receipt is not None and receipt.state is AssetState.ADOPTED and sent and theirs == sent.get(name):
                 continue  # it was the target's own before: told where it was adopted
-            yield _finding(one.key, name, _kind(name, mine, theirs, receipt, sent), mine, theirs)
+            gone = name == "archived" and is_taken_back(found)
+            kind = TAKEN_BACK if gone else _kind(name, mine, theirs, receipt, sent)
+            yield _finding(one.key, name, kind, mine, theirs)
         unlinked = receipt is not None and says(receipt.detail, UNLINKED.format(one.planned.asset.run))
         adopted = receipt is not None and receipt.state is AssetState.ADOPTED
         if one.run != found.run and not (unlinked or adopted):
@@ -214,7 +222,7 @@ def _is_added(name: str, mine: Json, sent: Mapping[str, Json] | None) -> bool:
 def _kind(name: str, mine: Json, theirs: Json, receipt: AssetReceipt | None, sent: Mapping[str, Json] | None) -> str:
     """Whose change it is."""
     if receipt is not None and receipt.state is AssetState.UNDONE and name == "archived" and theirs:
-        return TAKEN_BACK
+        return TAKEN_BACK  # by a version that left no mark
     if sent is None or theirs == sent.get(name):
         return Fate.SEND.value
     both = mine != sent.get(name) and receipt is not None and receipt.state is AssetState.SENT

@@ -19,7 +19,7 @@ from azureml_replay.formats.mltables.looking import TableLook, TableLooks, creat
 from azureml_replay.formats.mltables.options import OnExists, OnMismatch, TableOptions, TablesImported
 from azureml_replay.formats.mltables.scopes import scope_at
 from azureml_replay.model import Location
-from azureml_replay.planning.assets import is_made_from, signed_asset
+from azureml_replay.planning.asset_lineage import is_made_from, signed_asset
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.target.lease import leased
 from azureml_replay.workspace.asset import Asset
