@@ -41,10 +41,11 @@ class InPart:
     async def create(self, step: Step, refused: Refused) -> bool:
         """Create a run without the values to blame; one that is refused bare is left out. False: it is not there.
 
-        Raises Rejected, Unavailable.
+        One that is there keeps what it has, and is no omission: then its change is what fails. Raises Rejected,
+        Unavailable.
         """
         if not refused.of_item:
-            self.leave_out(step, refused_by(refused.reason))
+            self._give_up(step, refused, refused_by(refused.reason))
             return False
         if refused.of_status:
             return await self._create_neutral(step, refused)
@@ -90,8 +91,13 @@ class InPart:
             still = self.runs.refused.pop(step.source, None)
             return still is None or await self.create(again, still)
         at_fault = OF_ID if not refused.of_status and self._is_unknown(step) else ""
-        self.leave_out(step, f"{refused_by(refused.reason)}{at_fault}")
+        self._give_up(step, refused, f"{refused_by(refused.reason)}{at_fault}")
         return False
+
+    def _give_up(self, step: Step, refused: Refused, why: str) -> None:
+        if step.source in self.runs.known:
+            raise refused.error("what changed of it is refused, and it stays as it was sent: ")
+        self.leave_out(step, why)
 
     def _is_unknown(self, step: Step) -> bool:
         """True for a run that is not there, of whose deletion nothing is known here."""
