@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -61,6 +61,8 @@ class AssetLooks:
     expected: AssetsThere
     earlier: Sequence[AssetReceipt] = ()
     """What was made under names that were given up since."""
+    coming: Collection[AssetKey] = ()
+    """All versions of the source's that are in the archive: their numbers are theirs."""
     conflicts: list[AssetKey] = field(default_factory=list)
     _versions: dict[tuple[AssetKind, str], list[Asset]] = field(default_factory=dict)
 
@@ -150,6 +152,7 @@ class AssetLooks:
             return f"{asset.key.version}-{asset.identity[:6]}"
         versions = [one.key.version for one in await self._all_versions(taken)]
         versions += [key.version for key in self.names.values() if key.name == taken.name]
+        versions += [key.version for key in self.coming if key.kind is taken.kind and key.name == asset.key.name]
         return str(1 + max((int(one) for one in versions if _NUMBER.fullmatch(one)), default=0))
 
     async def _all_versions(self, key: AssetKey) -> list[Asset]:

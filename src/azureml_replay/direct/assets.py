@@ -56,6 +56,7 @@ CONTRADICTS = 409
 LINKS = "model links"
 """The probe of doctor that tells whether a target keeps the run of a model."""
 COPIED = "the target keeps a copy of its bytes at another place"
+REFERS_TO_LEFT = "it refers to {}, of which the target has another one, which was left alone"
 OTHERWISE = "the target answered with success, and keeps another content than it was sent"
 
 
@@ -92,7 +93,8 @@ class AssetSender:
         self.receipts = self.ledger.asset_receipts()
         self.loses_links = self._was_seen_to_lose_links()
         source, earlier = self.archive.source, self.ledger.earlier_assets()
-        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there, earlier)
+        coming = [one.key for one in self.archive.assets()] if self.on_conflict is AssetConflict.NEXT else []
+        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there, earlier, coming)
         self.names = NameSender(self.archive, self.ledger, self.target, self.there)
 
     @property
@@ -205,6 +207,8 @@ class AssetSender:
             self.sent = replace(self.sent, left=(*self.sent.left, str(key)))
         elif one.step is AssetStep.ADOPT or (one.step is AssetStep.KEEP and not self._is_to_be_linked(one)):
             await self._settle(one)
+        elif left := self._left_alone(one.asset):
+            self._refuse(one, REFERS_TO_LEFT.format(left))
         elif absent := self._absent(one.asset):
             self._fail(key, f"the {absent} that it refers to is not there yet")
         else:
@@ -237,6 +241,11 @@ class AssetSender:
         if run is None or one.found is None or before is None:
             return False
         return one.found.run is None and says(before.detail, RUN_ABSENT.format(one.asset.run))
+
+    def _left_alone(self, asset: Asset) -> AssetKey | None:
+        """An asset that it names, of which the target keeps another one under this name: it would lead to that."""
+        receipts = ((use.key, self.receipts.get(use.key)) for use in asset.uses if use.key)
+        return next((key for key, one in receipts if one is not None and one.state is AssetState.LEFT), None)
 
     def _absent(self, asset: Asset) -> AssetKey | None:
         """An asset that it names, that is to be there by now, and is not."""
