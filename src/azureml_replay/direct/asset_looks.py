@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -59,10 +59,12 @@ class AssetLooks:
     receipts: dict[AssetKey, AssetReceipt]
     on_conflict: AssetConflict
     expected: AssetsThere
+    are_others: Callable[[Asset], Awaitable[bool]]
+    """Whether other bytes lie where those of an asset are to lie: nothing of its content tells that."""
     earlier: Sequence[AssetReceipt] = ()
     """What was made under names that were given up since."""
     coming: Collection[AssetKey] = ()
-    """All versions of the source's that are in the archive: their numbers are theirs."""
+    """Versions of the source that go into the target, now or later: their numbers are theirs."""
     conflicts: list[AssetKey] = field(default_factory=list)
     _versions: dict[tuple[AssetKind, str], list[Asset]] = field(default_factory=dict)
 
@@ -95,6 +97,9 @@ class AssetLooks:
         if is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content):
             self._name(asset.key, found.key)
             return self._of_ours(asset, wanted, found, receipt)
+        if found.content == wanted.content and await self.are_others(asset):
+            self.conflicts.append(asset.key)  # under another version its bytes would lie at the same place
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
         if found.content == wanted.content:
             self._name(asset.key, found.key)
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
