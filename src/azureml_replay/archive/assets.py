@@ -26,8 +26,10 @@ from azureml_replay.workspace.asset import KEPT_ONLY, Asset, AssetContainer, Ass
 from azureml_replay.workspace.place import Place
 
 GONE = "the workspace has none of that name and version"
+NO_VERSION = "a name without any version: a target gets a name with its first version"
 _COLUMNS = "kind, name, version, redacted, unknown, record"
 _FILE = "datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type"
+_OF_KEY = "kind = ? and name = ? and version = ?"
 _WANTED = """
     whose in (select id from run where selected) or (owner = 'asset')
 """
@@ -125,6 +127,14 @@ class AssetContents(Documents):
                 "insert or replace into asset_container values (?, ?, ?, ?, ?, ?, ?)",
                 (*cells, *pack(record), now().ticks),
             )
+            self._execute(f"delete from asset_lack where {_OF_KEY}", _cells(container.key))  # noqa: S608  # our words
+
+    def put_empty_names(self, kind: AssetKind, names: Iterable[str]) -> None:
+        """Note the names of a kind that have no version, in place of those that had none before. Repeatable."""
+        with self._transaction():
+            self._execute("delete from asset_lack where kind = ? and version = ''", (kind.value,))
+            rows = (((*_cells(AssetKey(kind, name, "")), NO_VERSION)) for name in names)
+            self._executemany("insert into asset_lack values (?, ?, ?, ?)", rows)
 
     def put_asset_files(self, key: AssetKey, files: Iterable[StoredFile]) -> None:
         """Replace the list of an asset's files. Repeatable."""
