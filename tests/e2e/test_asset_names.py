@@ -139,7 +139,7 @@ def test_a_name_without_a_version_is_told(plane: Plane, sandbox: Sandbox, tmp_pa
     done = asyncio.run(go())
 
     with Archive.open(folder, write=False) as archive:
-        told_of = figures(archive, archive.ledger(configured(target).ref), Selection(), EVERYTHING.replay)
+        told_of = figures(archive, archive.ledger(configured(target).ref), Selection(), EVERYTHING.replay).plan
         lines = [str(line) for line in lines_of(archive, list(rows_of(archive, None)))]
         kept = archive.asset_container(AssetKind.MODEL, "empty")
     assert told_of is not None

@@ -322,7 +322,7 @@ def test_from_azure_ml_to_a_server_and_back(
 def planned(folder: Path, target: Path) -> AssetPlan:
     """As `plan --target` says it."""
     with Archive.open(folder, write=False) as archive:
-        told_of = figures(archive, archive.ledger(config_named(str(target)).ref), Selection(), CARRIED)
+        told_of = figures(archive, archive.ledger(config_named(str(target)).ref), Selection(), CARRIED).plan
     assert told_of is not None
     return told_of
 

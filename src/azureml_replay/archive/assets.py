@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -231,6 +231,16 @@ class AssetContents(Documents):
             and whose in (select id from run where selected) order by 1
         """
         return [RunId(run) for (run,) in self._all(sql, _cells(key))]
+
+    def runs_naming(self, keys: Collection[AssetKey]) -> frozenset[RunId]:
+        """The selected runs that name one of these."""
+        if not keys:
+            return frozenset()
+        rows = self._all(
+            "select distinct kind, name, version, whose from asset_ref where owner = 'run' and kind is not null "
+            "and whose in (select id from run where selected)"
+        )
+        return frozenset(RunId(whose) for *cells, whose in rows if _key(*cells) in keys)
 
     def asset_users(self, most: int) -> dict[AssetKey, tuple[int, tuple[RunId, ...]]]:
         """Asset -> how many selected runs name it, and at most so many of them, by id."""

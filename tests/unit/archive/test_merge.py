@@ -47,6 +47,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.planning.experiments import OWNER
+from azureml_replay.workspace.asset import AssetKind
 from looks import looked_at
 from old_archives import NUMBERS, unpacked
 from unit.archive.full import SOURCE as FULL_SOURCE
