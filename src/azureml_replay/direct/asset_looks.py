@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from azureml_replay.archive.asset_receipts import AssetReceipt
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.direct.options import AssetConflict
 from azureml_replay.model import Json
 from azureml_replay.planning.asset_lineage import as_edited, as_taken_back, changeable, is_made_from, sent_by_another
@@ -21,6 +21,7 @@ from azureml_replay.workspace.place import Place
 
 NAMES_AT_ONCE = 8
 _NUMBER = re.compile(r"[0-9]+")
+_OURS = frozenset({AssetState.SENDING, AssetState.SENT})
 
 
 class AssetStep(Enum):
@@ -102,6 +103,8 @@ class AssetLooks:
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
         if found.content == wanted.content:
             self._name(asset.key, found.key)
+            if _is_known_as_ours(found, receipt):
+                return self._of_ours(asset, wanted, found, receipt)
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
         if before := await self._made_earlier(asset, wanted.content):
             self._name(asset.key, before.key)
@@ -170,6 +173,11 @@ class AssetLooks:
     def _name(self, key: AssetKey, there: AssetKey) -> None:
         if key != there:
             self.names[key] = there
+
+
+def _is_known_as_ours(found: Asset, receipt: AssetReceipt | None) -> bool:
+    """True for what the service made of a run's input or output as we asked: it takes no lineage, the receipt says."""
+    return found.is_port and receipt is not None and receipt.state in _OURS
 
 
 def _leads_elsewhere(asset: Asset, found: Asset, wanted: Json) -> bool:

@@ -220,7 +220,7 @@ class AssetSender:
 
     async def _settle(self, one: AssetLooked) -> None:
         """What is there as it should be; its files may have changed, or those of data were not asked for before."""
-        if one.asset.key.kind is AssetKind.DATA or one.step is AssetStep.KEEP:
+        if one.asset.key.kind is AssetKind.DATA or one.asset.is_port or one.step is AssetStep.KEEP:
             why, files, size = await self.files.bring(one.asset)
             if why and why != NO_FILES:
                 self._fail(one.asset.key, why)
