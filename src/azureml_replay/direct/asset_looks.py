@@ -95,16 +95,16 @@ class AssetLooks:
         if found is None:
             self._name(asset.key, there)
             return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
-        if is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content):
+        same = found.content == wanted.content
+        made = is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content)
+        if made or (same and _is_known_as_ours(found, receipt)):
             self._name(asset.key, found.key)
             return self._of_ours(asset, wanted, found, receipt)
-        if found.content == wanted.content and await self.are_others(asset):
+        if same and await self.are_others(asset):
             self.conflicts.append(asset.key)  # under another version its bytes would lie at the same place
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
-        if found.content == wanted.content:
+        if same:
             self._name(asset.key, found.key)
-            if _is_known_as_ours(found, receipt):
-                return self._of_ours(asset, wanted, found, receipt)
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
         if before := await self._made_earlier(asset, wanted.content):
             self._name(asset.key, before.key)
