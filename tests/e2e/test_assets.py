@@ -24,7 +24,7 @@ from azureml_replay.planning.assets import AssetChoice, AssetScope
 from azureml_replay.report_page.write import report
 from azureml_replay.state import status
 from azureml_replay.undoing import undo
-from azureml_replay.verbs import MigrateOptions, verify
+from azureml_replay.verbs import MigrateOptions, dry_run, verify
 from azureml_replay.verification.each import DIFFER, ItemLine, Said, each
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.assets import CONDA, SHORT, built, client_of, filled, listed, small, told
@@ -55,6 +55,17 @@ def test_assets_arrive_as_they_were(jobs: Jobs, sandbox: Sandbox, azure_env: dic
     again = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
 
     assert before == after
+    with Archive.open(folder, write=False) as archive:
+        fresh, full = (configured(one).ref for one in (sandbox.add_workspace(), target))
+        for place, left in ((None, None), (fresh, done.replayed.own_files), (full, 0)):
+            planned = dry_run(archive, place, options=EVERYTHING.replay)
+            assert (planned.runs, planned.files, planned.own_files) == (
+                done.replayed.runs,
+                done.replayed.files - done.replayed.own_files,
+                done.replayed.own_files,
+            ), "each run and file once, those that are sent late among them"
+            assert (planned.left and planned.left.own_files) == left
+    assert (done.verdict.files, done.verdict.own_files) == (done.replayed.files, done.replayed.own_files)
     assert (done.replayed.assets.made, done.replayed.assets.failed, done.replayed.assets.refused) == (10, (), ())
     assert (done.verdict.findings, done.verdict.assets, done.verdict.assets_equal) == (0, 10, 10)
     assert again.replayed.assets == AssetsSent()

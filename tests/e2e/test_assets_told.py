@@ -111,6 +111,26 @@ def model(plane: Plane, version: str, description: str) -> None:
     plane.document("arm", "PUT", f"/models/counted/versions/{version}", API, {"properties": told})
 
 
+def test_an_equal_asset_with_other_bytes_is_another_one(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Its document says the same, and at its place lies somebody's file: a conflict, whatever is asked for."""
+    model(plane, "1", "mine")
+    target = sandbox.add_workspace()
+    there = Plane(target, token())
+    model(there, "1", "mine")
+    blobs(target).upload_blob("LocalUpload/mine/w.bin", b"theirs", overwrite=True)
+
+    with pytest.raises(UserError, match="counted:1"):
+        asyncio.run(migrated(plane.workspace, target, tmp_path / "fail", options=EVERYTHING))
+    for conflict in (AssetConflict.SKIP, AssetConflict.NEXT):
+        folder = tmp_path / conflict.value
+        done = asyncio.run(migrated(plane.workspace, target, folder, options=with_conflict(conflict)))
+        assert (done.replayed.assets.left, done.replayed.assets.failed) == (("model counted:1",), ())
+        assert any("left alone" in why for why in done.verdict.reasons)
+    assert blobs(target).download_blob("LocalUpload/mine/w.bin").readall() == b"theirs"
+
+
 def test_what_refers_to_an_asset_that_was_left_alone_is_not_made(
     plane: Plane, sandbox: Sandbox, tmp_path: Path
 ) -> None:

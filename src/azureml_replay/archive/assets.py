@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -26,8 +26,10 @@ from azureml_replay.workspace.asset import KEPT_ONLY, Asset, AssetContainer, Ass
 from azureml_replay.workspace.place import Place
 
 GONE = "the workspace has none of that name and version"
+NO_VERSION = "a name without any version: a target gets a name with its first version"
 _COLUMNS = "kind, name, version, redacted, unknown, record"
 _FILE = "datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type"
+_OF_KEY = "kind = ? and name = ? and version = ?"
 _WANTED = """
     whose in (select id from run where selected) or (owner = 'asset')
 """
@@ -125,6 +127,14 @@ class AssetContents(Documents):
                 "insert or replace into asset_container values (?, ?, ?, ?, ?, ?, ?)",
                 (*cells, *pack(record), now().ticks),
             )
+            self._execute(f"delete from asset_lack where {_OF_KEY}", _cells(container.key))  # noqa: S608  # our words
+
+    def put_empty_names(self, kind: AssetKind, names: Iterable[str]) -> None:
+        """Note the names of a kind that have no version, in place of those that had none before. Repeatable."""
+        with self._transaction():
+            self._execute("delete from asset_lack where kind = ? and version = ''", (kind.value,))
+            rows = (((*_cells(AssetKey(kind, name, "")), NO_VERSION)) for name in names)
+            self._executemany("insert into asset_lack values (?, ?, ?, ?)", rows)
 
     def put_asset_files(self, key: AssetKey, files: Iterable[StoredFile]) -> None:
         """Replace the list of an asset's files. Repeatable."""
@@ -221,6 +231,16 @@ class AssetContents(Documents):
             and whose in (select id from run where selected) order by 1
         """
         return [RunId(run) for (run,) in self._all(sql, _cells(key))]
+
+    def runs_naming(self, keys: Collection[AssetKey]) -> frozenset[RunId]:
+        """The selected runs that name one of these."""
+        if not keys:
+            return frozenset()
+        rows = self._all(
+            "select distinct kind, name, version, whose from asset_ref where owner = 'run' and kind is not null "
+            "and whose in (select id from run where selected)"
+        )
+        return frozenset(RunId(whose) for *cells, whose in rows if _key(*cells) in keys)
 
     def asset_users(self, most: int) -> dict[AssetKey, tuple[int, tuple[RunId, ...]]]:
         """Asset -> how many selected runs name it, and at most so many of them, by id."""

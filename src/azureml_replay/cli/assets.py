@@ -122,9 +122,11 @@ def lines_of(archive: Archive, rows: list[AssetRow]) -> Iterator[Line]:
     ]
     if outside:
         yield Branch("named, and none of the source's", tuple(outside[:SHOWN]))
-    lacking = [Branch(f"{key}: {reason}") for key, reason in archive.lacking_assets().items()]
-    if lacking:
-        yield Branch("named, and not to be had", tuple(lacking[:SHOWN]))
+    lacking = archive.lacking_assets().items()
+    for title, empty in (("named, and not to be had", False), ("not made", True)):
+        told = [Branch(f"{key}: {reason}") for key, reason in lacking if (key.version == "") is empty]
+        if told:
+            yield Branch(title, tuple(told[:SHOWN]))
 
 
 def _branch(row: AssetRow) -> Branch:

@@ -118,17 +118,18 @@ class AssetBringer:
     async def _bring_kind(self, kind: AssetKind, made_by: frozenset[RunId] | None, width: int) -> None:
         """All versions of all names; with `made_by` those that these runs made, and those that something names.
 
-        Where documents that are only kept may not be listed, the rest is brought.
+        Where documents that are only kept may not be listed, the rest is brought. A name without a version is told.
         """
-        named = frozenset(self.archive.named_assets())
+        named, empty = frozenset(self.archive.named_assets()), list[str]()
 
         async def one(container: AssetContainer) -> None:
             found: list[Asset] = []
             async for page in self._asking().asset_versions(kind, container.name):
                 found += [a for a in page if made_by is None or a.key in named or self._is_of(a, made_by)]
-            if found and kind not in KEPT_ONLY:
+            if (found or made_by is None) and kind not in KEPT_ONLY:
                 self.archive.put_asset_container(container)
                 self._containers.add(container.key)
+                empty.extend([] if found else [container.name])
             self._keep(found)
 
         async def names() -> list[AssetContainer]:
@@ -140,6 +141,8 @@ class AssetBringer:
             if kind not in KEPT_ONLY:
                 raise
             self._fail(AssetKey(kind, "", ""), error)
+        if made_by is None:
+            self.archive.put_empty_names(kind, empty)
 
     @staticmethod
     def _is_of(asset: Asset, runs: frozenset[RunId]) -> bool:

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.assets import NO_VERSION
 from azureml_replay.archive.checking import check
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.edits import Acceptance, Edit, digest
@@ -46,6 +47,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.planning.experiments import OWNER
+from azureml_replay.workspace.asset import AssetKind
 from looks import looked_at
 from old_archives import NUMBERS, unpacked
 from unit.archive.full import SOURCE as FULL_SOURCE
@@ -750,9 +752,13 @@ def test_a_read_only_disk_is_read(tmp_path: Path) -> None:
 
 
 def test_assets_come_with_what_became_of_them(tmp_path: Path) -> None:
-    """What ours lacks, with its files, who names it, and the receipt of the target; twice is as once."""
+    """What ours lacks, with its files, who names it, and the receipt of the target; twice is as once.
+
+    A name that has a version in either is none without one.
+    """
     full(tmp_path / "other")
     with Archive.create(tmp_path / "ours", FULL_SOURCE, redact=("*.private",)) as archive:
+        archive.put_empty_names(AssetKind.MODEL, ("m", "n"))
         for _ in range(2):
             merge(archive, [tmp_path / "other"])
         (asset,) = archive.assets()
@@ -762,4 +768,5 @@ def test_assets_come_with_what_became_of_them(tmp_path: Path) -> None:
         assert [one.there.version for one in receipts.values()] == ["2"]
         assert archive.runs_that_use(asset.key) == [RunId("r1")]
         assert archive.asset_extraction() is not None
+        assert [str(key) for key, why in archive.lacking_assets().items() if why == NO_VERSION] == ["model n"]
         assert check(archive).damages == ()
