@@ -11,12 +11,13 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.assets import NO_VERSION
 from azureml_replay.cli.assets import lines_of, rows_of
 from azureml_replay.direct.options import AssetsSent
+from azureml_replay.planning.asset_names import NAME_HELD
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import figures
 from azureml_replay.verbs import verify
 from azureml_replay.workspace.asset import AssetKind
 from azureml_sandbox.server.sandbox import Sandbox
-from e2e.assets import client_of, small
+from e2e.assets import SHORT, client_of, small
 from e2e.library import configured, migrated
 from e2e.test_assets import EVERYTHING, called, token
 from sandbox.conftest import plane
@@ -101,6 +102,25 @@ def test_what_somebody_gives_a_name_that_replay_made_is_told(
     assert [(one.what, one.kind) for one in told.first] == edited
     assert [(one.what, one.kind) for one in again.verdict.first] == edited
     assert said(there, "models/own") == ["do not use", {"owner": "mallory"}, False]
+
+
+def test_a_name_under_which_somebody_has_versions_is_not_archived(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """It would hide theirs: an omission, in their name from before and in one that replay made."""
+    small(plane)
+    client_of(plane.workspace).environments.archive("own")
+    client_of(plane.workspace).data.archive("numbers")
+    target, folder = sandbox.add_workspace(), tmp_path / "archive"
+    there = Plane(target, token())
+    say(there, "data/numbers/versions/9", dataType="uri_file", dataUri=f"{SHORT}theirs.csv")
+
+    done = asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING))
+    again = asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING))
+
+    assert (said(there, "data/numbers")[2], said(there, "environments/own")[2]) == (False, True)
+    assert (done.verdict.findings, done.verdict.reasons[NAME_HELD]) == (0, 1)
+    assert (again.replayed.assets, again.verdict.findings) == (AssetsSent(), 0)
 
 
 def test_a_fresh_archive_leaves_what_somebody_edited(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
