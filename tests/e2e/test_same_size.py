@@ -17,6 +17,7 @@ from azureml_replay.azure.workspace import connect as connect_azure
 from azureml_replay.connection import connect
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
+from azureml_replay.model import RunId
 from azureml_replay.planning.assets import NO_ASSETS, AssetChoice, AssetName, AssetScope
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import Migrated, MigrateOptions, migrate, verify
@@ -169,3 +170,37 @@ def test_so_is_a_file_of_an_asset(
     mended = bench.migrate()
     assert (mended.replayed.assets.files, mended.verdict.findings) == (1, 0)
     assert bench.migrate().replayed.assets.files == 0
+
+    bench.migrate(KEPT)
+    client.log_text(run.info.run_id, "Weights", "model/weights.bin")
+    for options, figures in ((AGAIN, (1, 1)), (AGAIN, (0, 0))):
+        done = bench.migrate(options)
+        assert (done.extracted.kept, done.replayed.assets.files) == figures
+        assert done.verdict.findings == 0
+
+
+def test_check_all_reads_kept_bytes_again(bench: Bench) -> None:
+    """Without it nothing tells; with it what changed is kept, sent and compared, and what did not is not."""
+    assert bench.migrate(KEPT).verdict.proves
+    bench.write("BYTES0")
+    assert bench.migrate(KEPT).replayed.files == 0
+
+    found = bench.extract(AGAIN)
+    assert (found.kept, found.failed) == (1, ())
+    assert bench.verify().exit == 5
+    assert {(one.run, one.kind) for one in bench.verify(deep=True).first} == {(bench.runs[0], "differs")}
+    sent = bench.migrate(KEPT)
+    assert (sent.replayed.files, sent.replayed.kept, sent.verdict.proves) == (1, (), True)
+
+    for options in (AGAIN, KEPT, ExtractOptions(check_all=True)):
+        again = bench.migrate(options)
+        assert (again.extracted.kept, again.replayed.files, again.verdict.proves) == (0, 0, True)
+    with Archive.open(bench.folder, write=False) as archive:
+        assert archive.checked(read_data=True).damages == ()
+        (held,) = (archive.held(one.stored) for one in archive.artifacts(RunId(bench.runs[0])) if one.stored)
+        assert held is not None
+        assert b"".join(held.pieces()) == b"BYTES0"
+
+    bench.write("longer than before")
+    grown = bench.migrate(KEPT)
+    assert (grown.extracted.kept, grown.replayed.files, grown.verdict.proves) == (1, 1, True)

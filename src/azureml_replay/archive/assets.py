@@ -149,11 +149,14 @@ class AssetContents(Documents):
     def put_asset_files(self, key: AssetKey, files: Iterable[StoredFile]) -> None:
         """Replace the list of an asset's files. Repeatable."""
         with self._transaction():
+            read = {(one.location, one.size_bytes): one.md5 for one in self.asset_files(key) if one.etag is None}
             for table in ("asset_file", "asset_lack"):
                 self._execute(f"delete from {table} where kind = ? and name = ? and version = ?", self._cells(key))  # noqa: S608
             for file in files:
                 cleaned, _ = self._clean_file(file)
                 place = (file.location.datastore, self._rules.path(file.location.path))
+                if cleaned and cleaned.etag is None and cleaned.md5 is None:  # what reading it told stays
+                    cleaned = replace(cleaned, md5=read.get((Location(*place), cleaned.size_bytes)))
                 self._execute(
                     "insert or replace into asset_file values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (*self._cells(key), *place, *stored_row(cleaned)),
@@ -202,8 +205,16 @@ class AssetContents(Documents):
         """Files of assets whose bytes the archive lacks, each once."""
         sql = (
             f"select distinct {_FILE} from asset_file f where not exists (select 1 from content c "  # noqa: S608
-            "where c.datastore = f.datastore and c.path = f.path and c.etag = ifnull(f.etag, '') "
-            "and c.sha256 is not null) order by 1, 2"
+            "join object o using (sha256) where c.datastore = f.datastore and c.path = f.path "
+            "and c.etag = ifnull(f.etag, '') and o.size_bytes = f.size_bytes) order by 1, 2"
+        )
+        return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql)]
+
+    def untold_asset_files(self) -> list[StoredFile]:
+        """Files of assets whose bytes are here, and of which the storage tells no change but in size, each once."""
+        sql = (
+            f"select distinct {_FILE} from asset_file f where etag is null and exists (select 1 from content c "  # noqa: S608
+            "where c.datastore = f.datastore and c.path = f.path and c.etag = '' and sha256 is not null) order by 1, 2"
         )
         return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql)]
 

@@ -14,6 +14,7 @@ from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import figures
+from azureml_replay.target.one_prefix import note_prefix, refuse_other_prefix
 from azureml_replay.target.profile import is_seen_in_part, seen_profile
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
@@ -28,6 +29,7 @@ async def begun(
 ) -> tuple[TargetProfile, PlanSummary, DueUnits]:
     """How the target is treated, the plan with what is left of it, and of which units. Raises as `replay`."""
     ledger = archive.ledger(target.ref)
+    refuse_other_prefix(ledger, target)
 
     async def seen(*, anew: bool) -> TargetProfile:
         return await seen_profile(
@@ -56,4 +58,6 @@ async def begun(
         ahead = figures(archive, ledger, selection, options)
         planned = see(profile, naming=ahead.naming, due=due)
     planned.take_assets(ahead.plan)
+    if planned.left:
+        note_prefix(ledger, target)
     return profile, planned, due
