@@ -35,6 +35,7 @@ from azureml_replay.planning.assets import (
 from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.fit import ASSETS_FILE
 from azureml_replay.planning.summary import PlanSummary
+from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.assets import client_of, small
@@ -69,7 +70,8 @@ def test_assets_are_chosen_by_name_and_data_brings_its_bytes_where_asked(
 ) -> None:
     """Named ones alone are made; a second call that asks for the bytes brings them; a third without leaves them.
 
-    Verify compares them from then on. What is too large is a reference, and told by plan and verify alike.
+    Verify compares them from then on. What `undo` took back a plain call brings back,
+    bytes too. What is too large is a reference, and told by plan and verify alike.
     """
     (tmp_path / "table").mkdir()
     (tmp_path / "table" / "a.csv").write_text("1,2")
@@ -98,6 +100,10 @@ def test_assets_are_chosen_by_name_and_data_brings_its_bytes_where_asked(
     lost(there, f"{path}a.csv")
     absent = asyncio.run(called(target, folder, verify))
     assert [one.what for one in absent.first] == ["data table:1: file a.csv"]
+    asyncio.run(called(target, folder, undo))
+    back = asyncio.run(run(options=MigrateOptions(deep=True)))
+    assert (back.verdict.proves, back.verdict.assets_equal, back.replayed.assets.files) == (True, 3, 1)
+    assert asyncio.run(bytes_of(target, f"{path}a.csv")) == b"1,2"
     not_too_large(plane.workspace, sandbox.add_workspace(), folder)
 
 
