@@ -20,6 +20,7 @@ from azure.ai.ml.entities import CommandComponent
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.cli.assets import rows_of
 from azureml_replay.direct.assets import COPIED, UNLINKED
 from azureml_replay.direct.options import AssetsSent
 from azureml_replay.planning.asset_fit import ALIASES, TAKEN_OUT
@@ -27,7 +28,7 @@ from azureml_replay.planning.assets import REDACTED
 from azureml_replay.verbs import verify
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e.assets import client_of, filled, listed, small
-from e2e.library import examined, migrated
+from e2e.library import configured, examined, migrated
 from e2e.test_assets import EVERYTHING, called, token, written
 from e2e.witness import tracking_uri
 from sandbox.conftest import plane
@@ -180,6 +181,8 @@ def test_what_had_a_secret_is_listed_and_not_made(plane: Plane, sandbox: Sandbox
     assert secret.encode() not in (tmp_path / "archive" / "archive.db").read_bytes()
     with Archive.open(tmp_path / "archive", write=False) as archive:
         redacted = {str(one.key) for one in archive.assets() if one.redacted}
+        there_lacks = rows_of(archive, archive.ledger(configured(target).ref))
+        assert {f"{one.kind} {one.name}:{one.version}" for one in there_lacks if one.detail == REDACTED} == redacted
     assert redacted == {*(f"environment {name}:1" for name in bad), "component steps:1"}
     assert listed(there) == listed(plane)
     assert secret not in json.dumps(there.arm("/environments/told/versions/1"))

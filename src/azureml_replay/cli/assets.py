@@ -49,6 +49,7 @@ class AssetRow:
     there: str | None = None
     """Its version in the target, where that is another one."""
     detail: str | None = None
+    """What the target has not of it, and why: as `verify` says it."""
     title: str | None = None
     """Of a dataset of the old kind, whose name is an id: what people call it."""
 
@@ -79,6 +80,7 @@ def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]
     """Every asset, by kind, name and version."""
     from azureml_replay.workspace.asset import KEPT_ONLY, UNVERSIONED
 
+    lacks = _lacks(archive, ledger) if ledger else {}
     stores = ledger.stores() if ledger else {}
     listings, receipts = archive.asset_listings(), ledger.asset_receipts() if ledger else {}
     for asset in archive.assets():
@@ -96,9 +98,17 @@ def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]
             bytes=listing.bytes if listing else 0,
             state=receipt.state.value if receipt else None,
             there=receipt.there.version if receipt and renamed else None,
-            detail=receipt.detail if receipt else _why_kept(asset, stores) if kept else None,
+            detail=lacks.get(str(asset.key)) or (_why_kept(asset, stores) if kept else None),
             title=asset.title,
         )
+
+
+def _lacks(archive: Archive, ledger: TargetLedger) -> dict[str, str]:
+    """Asset -> what the target has not of it, and why, of all that was chosen for it; nothing of a whole one."""
+    from azureml_replay.verification.asset_standing import AssetsStanding
+
+    receipts = {str(key): one.detail for key, one in ledger.asset_receipts().items() if one.detail}
+    return receipts | {one.what: one.reason for one in AssetsStanding.of(archive, ledger).omissions}
 
 
 def _why_kept(asset: Asset, stores: Mapping[str, str]) -> str | None:
