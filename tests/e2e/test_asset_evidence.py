@@ -36,6 +36,7 @@ from azureml_replay.state import status
 from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, _begun, dry_run, verify
 from azureml_replay.verification.verdict import Verdict
+from azureml_replay.workspace.asset import AssetKind
 from azureml_replay.workspace.mark import TAKEN_BACK
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.assets import SHORT, client_of, small
@@ -434,13 +435,41 @@ def test_bytes_that_came_once_come_again_without_the_flag(
     assert asyncio.run(migrated(source, target, folder, options=options)).verdict.proves
 
     put_unsummed(source, "tab/x.csv", b"2222")
-    asyncio.run(extracted(source, folder, options.extract))
+    asyncio.run(extracted(source, folder))
     before = asyncio.run(looked(source, target, folder, deep=False))
     asyncio.run(sent(source, target, folder, ReplayOptions()))
     after = asyncio.run(looked(source, target, folder, deep=False))
 
     assert (before.exit is Exit.OK, blobs(target).download_blob("tab/x.csv").readall()) == (False, b"2222")
     assert after.proves
+
+
+def test_what_shares_its_place_is_listed_with_it(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Data and a model of one uploaded folder: a file that changes, and one that comes, are the data's, too.
+
+    Whatever is asked for: all without `--asset-data`, or models alone.
+    """
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    at = disk(plane)
+    data = {"dataType": "uri_folder", "dataUri": SHORT + at}
+    plane.document("arm", "PUT", "/data/tab/versions/1", API, {"properties": data})
+    everything = AssetChoice(scope=AssetScope.ALL, data=AssetData.WORKSPACE)
+    first = MigrateOptions(extract=ExtractOptions(assets=everything), replay=ReplayOptions(assets=everything))
+    assert asyncio.run(migrated(source, target, folder, options=first)).verdict.proves
+
+    for number, kinds in enumerate((everything.kinds, frozenset({AssetKind.MODEL}))):
+        new = b"weight" * (number + 2)
+        put_unsummed(source, f"{at}w.bin", new)
+        blobs(source).upload_blob(f"{at}{number}.bin", new)
+        plain = AssetChoice(scope=AssetScope.ALL, kinds=kinds)
+        options = MigrateOptions(extract=ExtractOptions(assets=plain), replay=ReplayOptions(assets=plain), deep=True)
+        done = asyncio.run(migrated(source, target, folder, options=options))
+
+        assert (done.replayed.assets.failed, told(done.verdict), done.verdict.exit) == ((), [], Exit.OK)
+        assert (done.replayed.assets.files, blobs(target).download_blob(f"{at}w.bin").readall()) == (2, new)
+        assert asyncio.run(called(target, folder, verify)).exit is Exit.OK, "without the source, too"
 
 
 def test_a_look_at_a_selection_that_was_killed_proves_nothing_of_its_assets(

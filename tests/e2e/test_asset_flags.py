@@ -16,6 +16,7 @@ import azureml_replay as library
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.workspace import connect
+from azureml_replay.cli.assets import rows_of
 from azureml_replay.direct.options import AssetsSent, Replayed, ReplayOptions
 from azureml_replay.errors import UserError
 from azureml_replay.extraction.extract import ExtractOptions
@@ -35,6 +36,7 @@ from azureml_replay.planning.assets import (
 from azureml_replay.planning.files import OVER_BUDGET, FileChoice
 from azureml_replay.planning.fit import ASSETS_FILE
 from azureml_replay.planning.summary import PlanSummary
+from azureml_replay.undoing import undo
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.assets import client_of, small
@@ -69,7 +71,8 @@ def test_assets_are_chosen_by_name_and_data_brings_its_bytes_where_asked(
 ) -> None:
     """Named ones alone are made; a second call that asks for the bytes brings them; a third without leaves them.
 
-    Verify compares them from then on. What is too large is a reference, and told by plan and verify alike.
+    Verify compares them from then on. What `undo` took back a plain call brings back, bytes too. What is too large is a
+    reference, and told by plan, verify and the list of assets alike.
     """
     (tmp_path / "table").mkdir()
     (tmp_path / "table" / "a.csv").write_text("1,2")
@@ -98,6 +101,10 @@ def test_assets_are_chosen_by_name_and_data_brings_its_bytes_where_asked(
     lost(there, f"{path}a.csv")
     absent = asyncio.run(called(target, folder, verify))
     assert [one.what for one in absent.first] == ["data table:1: file a.csv"]
+    asyncio.run(called(target, folder, undo))
+    back = asyncio.run(run(options=MigrateOptions(deep=True)))
+    assert (back.verdict.proves, back.verdict.assets_equal, back.replayed.assets.files) == (True, 3, 1)
+    assert asyncio.run(bytes_of(target, f"{path}a.csv")) == b"1,2"
     not_too_large(plane.workspace, sandbox.add_workspace(), folder)
 
 
@@ -109,8 +116,16 @@ def not_too_large(source: WorkspaceFile, target: WorkspaceFile, folder: Path) ->
     after = planned(folder, target, few)
     assert (done.replayed.assets.made, done.replayed.assets.files) == (1, 0)
     assert before.reasons[TOO_LARGE] == after.reasons[TOO_LARGE] == done.verdict.reasons[TOO_LARGE] == 1
+    assert [one for one in lacking(folder, target) if one.endswith(TOO_LARGE)] == [f"data table:1: {TOO_LARGE}"]
     assert before.assets
     assert before.assets.files == 0
+
+
+def lacking(folder: Path, target: WorkspaceFile) -> list[str]:
+    """What `assets --target` says of assets that are not there, or not whole."""
+    with Archive.open(folder, write=False) as archive:
+        rows = rows_of(archive, archive.ledger(configured(target).ref))
+        return [f"{row.kind} {row.name}:{row.version}: {row.detail}" for row in rows if row.detail]
 
 
 def lost(plane: Plane, path: str) -> None:
@@ -178,6 +193,7 @@ def test_named_outputs_are_files_of_their_run_under_its_flags(
         made = there("arm", "GET", f"/data/azureml_{run}_output_data_model/versions/1", API)
         assert (made.status_code == 200) is (reason == REFERENCE_ONLY)
         assert told.reasons[reason] == done.verdict.reasons[reason] == 2, reason
+        assert sum(one.endswith(reason) for one in lacking(folder, target)) == 2, reason
         assert (done.verdict.findings, done.replayed.assets.files) == (0, 0)
         whole = asyncio.run(migrated(source, target, folder, options=MigrateOptions(deep=True)))
         sent = whole.replayed.assets

@@ -15,6 +15,7 @@ from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.files import same_by_md5
 from azureml_replay.comparison.three_way import Prefer
 from azureml_replay.counting import counted
+from azureml_replay.direct.shared_places import SharedPlaces
 from azureml_replay.errors import NotFound
 from azureml_replay.files.as_sent import AsSent
 from azureml_replay.files.bytes import Supply, md5_of
@@ -56,6 +57,10 @@ class AssetFiles:
     """Place in the source -> why its files are not there; empty where they are."""
     left: dict[AssetKey, int] = field(default_factory=dict)
     """Asset -> paths of its MLTable that lead to where nothing was brought."""
+    shared: SharedPlaces = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shared = SharedPlaces(self.archive, self.ledger)
 
     async def bring(self, asset: Asset) -> tuple[str, int, int]:
         """Why the asset's files are not there, empty where they are; and how many, with their bytes, went now."""
@@ -158,8 +163,7 @@ class AssetFiles:
             if held is None:
                 due.append((file, at))
             elif not same:
-                before = self.ledger.sent_file(owner, path)
-                if before is None or not await self._is_as_sent(owner, path, held, before):
+                if not await self._was_sent(owner, path, held):
                     return OTHER_FILE.format(f"{at.datastore}: {at.path}"), 0, 0
                 due.append((file, at))
         anew = {_inside(place, path): data for path, data in made.items()}
@@ -177,6 +181,7 @@ class AssetFiles:
         self.ledger.put_sent_files(owner, {path: file for path, file in sent.items() if path in ours})
         arrived = {item: replace(payload, detail=etags[item.path]) for item, payload in payloads.items()}
         self.ledger.mark(owner, arrived, State.SENT, durable=False)
+        self.shared.told(owner, {path: (sent[path], etags[path]) for path in coming})
         return "", len(due), sum(file.size_bytes for file, _ in due)
 
     async def _is_same(self, held: StoredFile, file: StoredFile) -> bool | None:
@@ -188,6 +193,13 @@ class AssetFiles:
         if not self.supply.tells(artifact):
             return None
         return await self.supply.md5(artifact) == (held.md5 or await md5_of(self.reading, held.location))
+
+    async def _was_sent(self, owner: RunId, path: str, held: StoredFile) -> bool:
+        """True for a file as it was sent with this asset, or with another one in whose place it lies."""
+        for one, below, before in self.shared.senders(owner, path):
+            if await self._is_as_sent(one, below, held, before):
+                return True
+        return False
 
     async def _is_as_sent(self, owner: RunId, path: str, held: StoredFile, before: StoredFile) -> bool:
         """Where MD5s cannot tell, and the source is preferred, sizes do."""

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.assets import GONE, NAME_TAKEN_OUT, AssetExtraction
 from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, UserError, noted
-from azureml_replay.model import RunDetails, RunId
+from azureml_replay.model import Location, RunDetails, RunId
 from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import AssetChoice, AssetName, AssetScope, wants_bytes
 from azureml_replay.progress import Progress
@@ -25,6 +26,27 @@ NAMES_AT_ONCE = 8
 NOT_LISTED_YET = "its files were not listed: the extraction was interrupted"
 _NEVER_CHANGES = frozenset({AssetKind.CODE})
 """Kinds that are read once."""
+
+
+class ListedPlaces:
+    """Some places of storage."""
+
+    def __init__(self, places: Iterable[Location | None]) -> None:
+        self._places = {_folder(one) for one in places if one is not None}
+        self._above = {above for one in self._places for above in _above(one)}
+
+    def touch(self, place: Location) -> bool:
+        """True where one of them is, or lies above or below, a place."""
+        folder = _folder(place)
+        return folder in self._above or any(one in self._places for one in (folder, *_above(folder)))
+
+
+def _folder(place: Location) -> Location:
+    return Location(place.datastore, str(PurePosixPath(place.path)))
+
+
+def _above(folder: Location) -> Iterator[Location]:
+    return (Location(folder.datastore, str(one)) for one in PurePosixPath(folder.path).parents)
 
 
 @dataclass(slots=True)
@@ -46,10 +68,13 @@ class AssetBringer:
     """The chosen runs: their own files are theirs."""
     _named: list[Asset] = field(default_factory=list)
     """Those that were chosen by name."""
+    _listed: frozenset[AssetKey] = field(init=False)
+    """Those of which files were listed before."""
 
     def __post_init__(self) -> None:
         told = self.archive.asset_extraction()
         lacks = told is None or self.choice.kinds & KEPT_ONLY - told.kinds
+        self._listed = frozenset(self.archive.asset_listings())
         self.older = bool(lacks) and self.archive.totals().extracted > 0
 
     def note(self, details: RunDetails) -> None:
@@ -199,16 +224,20 @@ class AssetBringer:
             self.archive.put_asset_container(container)
 
     def _with_files(self) -> list[Asset]:
-        """Assets whose bytes are to be carried with them: those in a run's own container are files of that run."""
-        known = self.archive.asset_listings()
-        return [
-            asset
-            for asset in self.archive.assets()
-            if self._is_to_be_listed(asset) and (asset.key in self.brought or asset.key not in known)
-        ]
+        """Assets whose bytes are to be carried with them: those in a run's own container are files of that run.
+
+        Where one is listed, so is each that was listed before and shares its place: what is sent of one is sent of all.
+        """
+        wanted = [asset for asset in self.archive.assets() if self._is_to_be_listed(asset)]
+        due = {one.key for one in wanted if one.key in self.brought or one.key not in self._listed}
+        places = ListedPlaces(one.place for one in wanted if one.key in due)
+        known = (asset for asset in self.archive.assets() if asset.key in self._listed and asset.key not in due)
+        sharing = (one for one in known if one.place is not None and places.touch(one.place))
+        return [*(one for one in wanted if one.key in due), *sharing]
 
     def _is_to_be_listed(self, asset: Asset) -> bool:
-        wanted = asset.owns_bytes or wants_bytes(asset, self.choice)
+        """What was listed once stays so, though this call asks for less."""
+        wanted = asset.owns_bytes or asset.key in self._listed or wants_bytes(asset, self.choice)
         return wanted and asset.place is not None and asset.files_of not in self._runs
 
     async def _list_files(self, asset: Asset) -> None:

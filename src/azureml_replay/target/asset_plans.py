@@ -220,7 +220,14 @@ class AssetPlanning:
     def _wanted(self, choice: AssetChoice) -> frozenset[AssetKey]:
         if choice.scope is AssetScope.ALL:
             return frozenset(self.held)
-        return self.led if choice.scope is not AssetScope.NAMED else _named(choice, self.held, self.led)
+        if choice.scope is AssetScope.NAMED:
+            return _named(choice, self.held, self.led)
+        return self.led | self._taken_back() if self.selection.everything else self.led
+
+    def _taken_back(self) -> frozenset[AssetKey]:
+        """What this archive made, whoever chose it, and `undo` archived: as of runs, the next replay brings it back."""
+        undone = (key for key, one in self.receipts.items() if one.state is AssetState.UNDONE)
+        return frozenset(undone) & self.held.keys()
 
     def _left(self, asset: Asset, files: FileChoice) -> str:
         """Why an asset is left out for want of its run, or of that run's files; empty where it is not."""
@@ -257,7 +264,8 @@ class AssetPlanning:
         if receipt is None or whole.fate is AssetFate.OMITTED:
             return chosen
         sent, fate = as_planned(whole.asset, receipt.planned, whole.listing), FATES.get(receipt.state)
-        if sent is None and self._had_bytes(whole, chosen):
+        undone = sent is not None and sent.owns_bytes and receipt.state is AssetState.UNDONE
+        if (sent is None or undone) and self._had_bytes(whole, chosen):
             return replace(whole, asset=replace(whole.asset, owns_bytes=True))
         if sent is None or fate in (None, AssetFate.CREATE) or self._is_to_be_changed(whole.asset, receipt):
             return chosen
