@@ -133,8 +133,18 @@ def dry_run(
     else:
         unseen = replace(AZURE_ML, keep_run_type=options.keep_run_type)
         profile = by_route(unseen, options.write_route or unseen.route)
-    planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
-    planned.take_assets(figures(archive, ledger, selection, options))
+    ahead = figures(archive, ledger, selection, options)
+    planned = foreseen(
+        archive,
+        ledger,
+        selection,
+        options.files,
+        profile,
+        prefer=options.prefer,
+        naming=ahead.naming,
+        progress=progress,
+    )
+    planned.take_assets(ahead.plan)
     return planned
 
 

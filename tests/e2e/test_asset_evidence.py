@@ -14,6 +14,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.merging.merge import merge
 from azureml_replay.azure.workspace import connect
 from azureml_replay.comparison.three_way import Prefer
+from azureml_replay.direct.asset_files import OTHER_FILE
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.direct.replay import replay
 from azureml_replay.errors import Exit
@@ -374,6 +375,25 @@ def test_a_file_without_a_checksum_that_changed_is_sent_or_told(
     assert (left.verdict.exit is Exit.OK, kept) == (False, b"another")
     assert blobs(target).download_blob(weights).readall() == b"wEIGHTs"
     assert (done.verdict.proves, asyncio.run(looked(source, target, folder)).exit) == (True, Exit.OK)
+
+
+def test_an_equal_file_that_was_there_before_is_never_written_over(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """It was the target's own, and still is once the source has another one: that is told."""
+    source, target, folder = plane.workspace, sandbox.add_workspace(), tmp_path / "archive"
+    weights = f"{disk(plane)}w.bin"
+    blobs(target).upload_blob(weights, WEIGHTS["w.bin"], overwrite=True)
+    assert asyncio.run(migrated(source, target, folder, options=EVERYTHING)).verdict.proves
+
+    blobs(source).upload_blob(weights, b"WEIGHTS", overwrite=True)
+    left = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
+
+    assert (left.verdict.exit, left.replayed.assets.failed) == (
+        Exit.FINDINGS,
+        (("model disk:1", OTHER_FILE.format(f"workspaceblobstore: {weights}")),),
+    )
+    assert blobs(target).download_blob(weights).readall() == WEIGHTS["w.bin"]
 
 
 def test_a_file_without_a_checksum_that_somebody_replaced_is_theirs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from azure.ai.ml.entities import Data, Model
 
 import azureml_replay as library
 from azureml_replay.archive.archive import Archive
+from azureml_replay.azure.wire.places import ARTIFACT_STORE
 from azureml_replay.azure.workspace import connect
 from azureml_replay.direct.options import AssetsSent, Replayed, ReplayOptions
 from azureml_replay.errors import UserError
@@ -31,6 +33,7 @@ from azureml_replay.planning.assets import (
     OutputBytes,
 )
 from azureml_replay.planning.files import OVER_BUDGET, FileChoice
+from azureml_replay.planning.fit import ASSETS_FILE
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.verbs import MigrateOptions, verify
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -153,9 +156,13 @@ def test_what_cannot_be_had_is_counted_whatever_is_chosen(plane: Plane, sandbox:
 def test_named_outputs_are_files_of_their_run_under_its_flags(
     jobs: Jobs, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
-    """A reference without bytes, a size, a budget: each an omission in plan and verify; later the bytes come."""
-    line = "echo 12345 > ${{outputs.model}}/m.bin"
-    run = jobs.run(shell(line, outputs={"model": Output(type="uri_folder")}))["runId"]
+    """A reference without bytes, a size, a budget: each an omission in plan and verify; later the bytes come.
+
+    Data or a model; what was made without them stays this archive's own, and runs say so.
+    """
+    line = "echo 12345 > ${{outputs.model}}/m.bin; echo 12345 > ${{outputs.own}}/m.bin"
+    outputs = {"model": Output(type="uri_folder"), "own": Output(type="custom_model")}
+    run = jobs.run(shell(line, outputs=outputs))["runId"]
     source, folder = jobs.plane.workspace, tmp_path / "archive"
     cases = {
         REFERENCE_ONLY: ReplayOptions(assets=AssetChoice(outputs=OutputBytes.REFERENCE)),
@@ -170,11 +177,19 @@ def test_named_outputs_are_files_of_their_run_under_its_flags(
             told = library.dry_run(archive, configured(target).ref, options=chosen)
         made = there("arm", "GET", f"/data/azureml_{run}_output_data_model/versions/1", API)
         assert (made.status_code == 200) is (reason == REFERENCE_ONLY)
-        assert told.reasons[reason] == done.verdict.reasons[reason] == 1, reason
+        assert told.reasons[reason] == done.verdict.reasons[reason] == 2, reason
         assert (done.verdict.findings, done.replayed.assets.files) == (0, 0)
         whole = asyncio.run(migrated(source, target, folder, options=MigrateOptions(deep=True)))
-        assert (whole.verdict.findings, whole.replayed.assets.files, reason in whole.verdict.reasons) == (0, 1, False)
-        assert asyncio.run(bytes_of(target, f"azureml/{run}/model/m.bin")) == b"12345\n"
+        sent = whole.replayed.assets
+        assert (whole.verdict.findings, sent.files, sent.adopted, reason in whole.verdict.reasons) == (0, 2, 0, False)
+        for name in outputs:
+            assert asyncio.run(bytes_of(target, f"azureml/{run}/{name}/m.bin")) == b"12345\n"
+        became = json.loads(asyncio.run(bytes_of(target, f"ExperimentRun/dcid.{run}/{ASSETS_FILE}", ARTIFACT_STORE)))
+        assert {one["became"] for one in became["references"] if "asset" in one} == {"there"}
+    target = sandbox.add_workspace()
+    asyncio.run(migrated(source, target, folder, options=MigrateOptions(replay=cases[REFERENCE_ONLY])))
+    late = asyncio.run(migrated(source, target, tmp_path / "other"))
+    assert (late.verdict.findings, late.replayed.assets.files) == (0, 2), "what another archive made without them"
 
 
 def test_a_downloaded_archive_has_the_files_of_assets(

@@ -124,7 +124,7 @@ def test_a_choice_of_flags_is_not_for_ever(
         assert asyncio.run(bytes_of(target, f"azureml/{run}/model/m.bin")) == b"1\n"
 
 
-async def bytes_of(workspace: WorkspaceFile, path: str) -> bytes:
-    """As they lie in the workspace's blob store."""
+async def bytes_of(workspace: WorkspaceFile, path: str, datastore: str = "workspaceblobstore") -> bytes:
+    """As they lie in a datastore."""
     async with connect(configured(workspace), clock=FastClock()) as opened:
-        return b"".join([piece async for piece in opened.read(Location("workspaceblobstore", path))])
+        return b"".join([piece async for piece in opened.read(Location(datastore, path))])

@@ -9,6 +9,7 @@ from typing import Any
 
 from azureml_replay.archive import series as codec
 from azureml_replay.archive.clean_points import clean_points, clean_series
+from azureml_replay.archive.database import now
 from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.documents import REDACTED, Documents
@@ -285,8 +286,10 @@ class Content(Documents, Digesting):
                     "delete from omission where run = ? and origin in ('extract', 'document') and generation <> ?",
                     (run, staged),
                 )
-            cells = (staged, self._digest(run, staged), run)
-            self._execute("update run set generation = ?, state = 'extracted', content_digest = ? where id = ?", cells)
+            self._execute(
+                "update run set generation = ?, state = 'extracted', content_digest = ?, extracted_at = ? where id = ?",
+                (staged, self._digest(run, staged), now().ticks, run),
+            )
 
     def _staged(self, run: RunId) -> int:
         row = self._one("select generation + 1 from run where id = ?", (run,))

@@ -70,6 +70,21 @@ class AssetFiles:
         self.done[asset.place] = why
         return why, files, size
 
+    async def are_others(self, asset: Asset) -> bool:
+        """True where another file lies in the place of one of the asset's own: an asset there is another one.
+
+        Files of a run are compared with the run.
+        """
+        place, listed = self.there.of(asset).place, self.archive.asset_files(asset.key)
+        if not asset.owns_bytes or place is None or asset.place is None or not listed:
+            return False
+        try:
+            there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
+        except NotFound:
+            return False
+        at = {_inside(place, relative(one.location.path, asset.place)).path: one for one in listed}
+        return any([await self._is_same(there[path], at[path]) is False for path in at.keys() & there.keys()])
+
     async def _brought(
         self, asset: Asset, there: Asset, base: Location, listed: list[StoredFile]
     ) -> tuple[str, int, int]:
@@ -128,7 +143,10 @@ class AssetFiles:
         there: Mapping[str, StoredFile],
         made: Mapping[str, bytes],
     ) -> tuple[str, int, int]:
-        """`wanted`: path below the place -> file; `made`: the bytes of those that are no file of the source's."""
+        """`wanted`: path below the place -> file; `made`: the bytes of those that are no file of the source's.
+
+        An equal file of which no receipt says that it is ours is the target's own: it is never written over later.
+        """
         due, sent, etags = list[tuple[StoredFile, Location]](), dict[str, StoredFile](), dict[str, str | None]()
         for path, file in wanted.items():
             at, sent[path] = _inside(place, path), file
@@ -147,12 +165,17 @@ class AssetFiles:
         anew = {_inside(place, path): data for path, data in made.items()}
         if not all(self.supply.source or at in anew or self.archive.held(file) for file, at in due):
             return NO_SOURCE, 0, 0
+        known, before_now = self.ledger.receipts(owner), self.ledger.sent_files(owner)
+        coming = {relative(at.path, place) for _, at in due}
+        ours = coming | {path for path in sent if FileItem(path) in known or path in before_now}
+        payloads = {FileItem(path): payload_of(file) for path, file in sent.items() if path in ours}
+        self.ledger.mark(owner, {item: one for item, one in payloads.items() if item.path in coming}, State.SENDING)
         told: dict[str, FileWritten] = {}
         await for_each([(*one, anew.get(one[1])) for one in due], partial(self._copy, told), FILES_AT_ONCE)
         for _, at in due:
             etags[relative(at.path, place)] = told[at.path].etag if at.path in told else None
-        self.ledger.put_sent_files(owner, sent)
-        arrived = {FileItem(path): replace(payload_of(file), detail=etags[path]) for path, file in sent.items()}
+        self.ledger.put_sent_files(owner, {path: file for path, file in sent.items() if path in ours})
+        arrived = {item: replace(payload, detail=etags[item.path]) for item, payload in payloads.items()}
         self.ledger.mark(owner, arrived, State.SENT, durable=False)
         return "", len(due), sum(file.size_bytes for file, _ in due)
 

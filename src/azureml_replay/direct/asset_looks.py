@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from azureml_replay.archive.asset_receipts import AssetReceipt
+from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.direct.options import AssetConflict
 from azureml_replay.model import Json
 from azureml_replay.planning.asset_lineage import as_edited, as_taken_back, changeable, is_made_from, sent_by_another
@@ -21,6 +21,7 @@ from azureml_replay.workspace.place import Place
 
 NAMES_AT_ONCE = 8
 _NUMBER = re.compile(r"[0-9]+")
+_OURS = frozenset({AssetState.SENDING, AssetState.SENT})
 
 
 class AssetStep(Enum):
@@ -59,8 +60,12 @@ class AssetLooks:
     receipts: dict[AssetKey, AssetReceipt]
     on_conflict: AssetConflict
     expected: AssetsThere
+    are_others: Callable[[Asset], Awaitable[bool]]
+    """Whether other bytes lie where those of an asset are to lie: nothing of its content tells that."""
     earlier: Sequence[AssetReceipt] = ()
     """What was made under names that were given up since."""
+    coming: Collection[AssetKey] = ()
+    """Versions of the source that go into the target, now or later: their numbers are theirs."""
     conflicts: list[AssetKey] = field(default_factory=list)
     _versions: dict[tuple[AssetKind, str], list[Asset]] = field(default_factory=dict)
 
@@ -90,10 +95,15 @@ class AssetLooks:
         if found is None:
             self._name(asset.key, there)
             return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
-        if is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content):
+        same = found.content == wanted.content
+        made = is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content)
+        if made or (same and _is_known_as_ours(found, receipt)):
             self._name(asset.key, found.key)
             return self._of_ours(asset, wanted, found, receipt)
-        if found.content == wanted.content:
+        if same and await self.are_others(asset):
+            self.conflicts.append(asset.key)  # under another version its bytes would lie at the same place
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
+        if same:
             self._name(asset.key, found.key)
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
         if before := await self._made_earlier(asset, wanted.content):
@@ -150,6 +160,7 @@ class AssetLooks:
             return f"{asset.key.version}-{asset.identity[:6]}"
         versions = [one.key.version for one in await self._all_versions(taken)]
         versions += [key.version for key in self.names.values() if key.name == taken.name]
+        versions += [key.version for key in self.coming if key.kind is taken.kind and key.name == asset.key.name]
         return str(1 + max((int(one) for one in versions if _NUMBER.fullmatch(one)), default=0))
 
     async def _all_versions(self, key: AssetKey) -> list[Asset]:
@@ -162,6 +173,11 @@ class AssetLooks:
     def _name(self, key: AssetKey, there: AssetKey) -> None:
         if key != there:
             self.names[key] = there
+
+
+def _is_known_as_ours(found: Asset, receipt: AssetReceipt | None) -> bool:
+    """True for what the service made of a run's input or output as we asked: it takes no lineage, the receipt says."""
+    return found.is_port and receipt is not None and receipt.state in _OURS
 
 
 def _leads_elsewhere(asset: Asset, found: Asset, wanted: Json) -> bool:

@@ -56,6 +56,7 @@ CONTRADICTS = 409
 LINKS = "model links"
 """The probe of doctor that tells whether a target keeps the run of a model."""
 COPIED = "the target keeps a copy of its bytes at another place"
+REFERS_TO_LEFT = "it refers to {}, of which the target has another one, which was left alone"
 OTHERWISE = "the target answered with success, and keeps another content than it was sent"
 
 
@@ -92,7 +93,12 @@ class AssetSender:
         self.receipts = self.ledger.asset_receipts()
         self.loses_links = self._was_seen_to_lose_links()
         source, earlier = self.archive.source, self.ledger.earlier_assets()
-        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there, earlier)
+        never = {one.key for one in self.planned if one.fate is AssetFate.OMITTED}
+        coming = {one.key for one in self.archive.assets()} - never if self.on_conflict is AssetConflict.NEXT else ()
+        on_conflict, are_others = self.on_conflict, self.files.are_others
+        self.looks = AssetLooks(
+            self.target, source, dict(self.receipts), on_conflict, self.there, are_others, earlier, coming
+        )
         self.names = NameSender(self.archive, self.ledger, self.target, self.there)
 
     @property
@@ -205,6 +211,8 @@ class AssetSender:
             self.sent = replace(self.sent, left=(*self.sent.left, str(key)))
         elif one.step is AssetStep.ADOPT or (one.step is AssetStep.KEEP and not self._is_to_be_linked(one)):
             await self._settle(one)
+        elif left := self._left_alone(one.asset):
+            self._refuse(one, REFERS_TO_LEFT.format(left))
         elif absent := self._absent(one.asset):
             self._fail(key, f"the {absent} that it refers to is not there yet")
         else:
@@ -212,7 +220,7 @@ class AssetSender:
 
     async def _settle(self, one: AssetLooked) -> None:
         """What is there as it should be; its files may have changed, or those of data were not asked for before."""
-        if one.asset.key.kind is AssetKind.DATA or one.step is AssetStep.KEEP:
+        if one.asset.key.kind is AssetKind.DATA or one.asset.is_port or one.step is AssetStep.KEEP:
             why, files, size = await self.files.bring(one.asset)
             if why and why != NO_FILES:
                 self._fail(one.asset.key, why)
@@ -237,6 +245,11 @@ class AssetSender:
         if run is None or one.found is None or before is None:
             return False
         return one.found.run is None and says(before.detail, RUN_ABSENT.format(one.asset.run))
+
+    def _left_alone(self, asset: Asset) -> AssetKey | None:
+        """An asset that it names, of which the target keeps another one under this name: it would lead to that."""
+        receipts = ((use.key, self.receipts.get(use.key)) for use in asset.uses if use.key)
+        return next((key for key, one in receipts if one is not None and one.state is AssetState.LEFT), None)
 
     def _absent(self, asset: Asset) -> AssetKey | None:
         """An asset that it names, that is to be there by now, and is not."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from azureml_replay.archive.archive import Archive
 from azureml_replay.counting import counted
 from azureml_replay.direct.anew import rename
@@ -47,17 +49,15 @@ async def begun(
     if older := ledger.incomparable():
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
-    due = DueUnits()
-    planned = foreseen(
-        archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress, due=due
-    )
+    ahead, due = figures(archive, ledger, selection, options), DueUnits()
+    see = partial(foreseen, archive, ledger, selection, options.files, prefer=options.prefer, progress=progress)
+    planned = see(profile, naming=ahead.naming, due=due)
     if is_seen_in_part(ledger) and planned.left and (planned.left.new or planned.left.points):
         progress.say(f"an older version of this tool looked at {target.ref}: throw-away runs tell what it did not ask")
         profile, due = await seen(anew=True), DueUnits()
-        planned = foreseen(
-            archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress, due=due
-        )
-    planned.take_assets(figures(archive, ledger, selection, options))
+        ahead = figures(archive, ledger, selection, options)
+        planned = see(profile, naming=ahead.naming, due=due)
+    planned.take_assets(ahead.plan)
     if planned.left:
         note_prefix(ledger, target)
     return profile, planned, due
