@@ -17,6 +17,7 @@ from azureml_replay.azure.workspace import connect as connect_azure
 from azureml_replay.connection import connect
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.extraction.extract import Extracted, ExtractOptions, extract
+from azureml_replay.extraction.listing import STAYS_UNDER
 from azureml_replay.model import RunId
 from azureml_replay.planning.assets import NO_ASSETS, AssetChoice, AssetName, AssetScope
 from azureml_replay.selection import Selection
@@ -204,3 +205,25 @@ def test_check_all_reads_kept_bytes_again(bench: Bench) -> None:
     bench.write("longer than before")
     grown = bench.migrate(KEPT)
     assert (grown.extracted.kept, grown.replayed.files, grown.verdict.proves) == (1, 1, True)
+
+
+def test_an_experiment_with_another_name_is_told(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_source: MlflowServer, tmp_path: Path
+) -> None:
+    """Its runs stay under the name that they were sent under: an omission, told by each command."""
+    bench = Bench(mlflow_source, calm.add_workspace(), tmp_path / "kept", f"old {tmp_path.name}")
+    assert bench.migrate().verdict.proves
+    old = bench.client.get_experiment_by_name(bench.name)
+    bench.client.rename_experiment(old.experiment_id, f"new {tmp_path.name}")
+
+    for _ in range(2):
+        done = bench.migrate()
+        assert (done.verdict.proves, done.verdict.reasons) == (True, {STAYS_UNDER: 1})
+    with Archive.open(bench.folder, write=False) as archive:
+        assert [one.what for one in archive.omissions()] == [
+            f"experiment {bench.name}: its name at the source, new {tmp_path.name}"
+        ]
+
+    bench.client.rename_experiment(old.experiment_id, bench.name)
+    back = bench.migrate()
+    assert (back.verdict.proves, back.verdict.reasons) == (True, {})

@@ -231,6 +231,11 @@ class Listing(Documents):
                 if not self.wants(run):
                     self._omit("workspace", 0, [Omission(run, "run", why)])
 
+    def forget_noted(self, reason: str) -> None:
+        """Drop what earlier listings noted of the workspace itself for `reason`: what holds is noted again."""
+        with self._transaction():
+            self._execute("delete from omission where run = '' and origin = 'workspace' and reason = ?", (reason,))
+
     def left_out(self, names: Iterable[str]) -> dict[str, str]:
         """Those of the names that `leave_out` noted -> why."""
         sql = "select run, reason from omission where origin = 'workspace' and reason in (?, ?) and run = ?"

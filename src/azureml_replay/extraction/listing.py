@@ -5,7 +5,7 @@ Which lists are complete is an assumption (docs/concepts/assumptions.md); none o
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -19,6 +19,8 @@ from azureml_replay.workspace.source import Source
 
 PARENT_TYPES = ("pipeline", "sweep", "automl")
 """Types of runs that have children, unless they failed before they made any."""
+
+STAYS_UNDER = "its runs stay under the name that it had, here and where they were sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,32 @@ class RunLists:
         await self._list_missing_children(width)
 
     async def _experiments(self) -> AsyncIterator[Experiment]:
+        before = self._known()
+        self.archive.forget_noted(STAYS_UNDER)
         async for page in self.source.experiments():
+            self._say_renamed(before, page)
             self.archive.put_experiments(page)
             self.progress.expect("experiments", len(page))
             for experiment in page:
                 yield experiment
+
+    def _known(self) -> Mapping[str, list[str]]:
+        """Id -> names under which an experiment was listed."""
+        found: dict[str, list[str]] = {}
+        for one in self.archive.experiments():
+            if one.id is not None:
+                found.setdefault(one.id, []).append(one.name)
+        return found
+
+    def _say_renamed(self, before: Mapping[str, list[str]], page: Sequence[Experiment]) -> None:
+        """Runs that are here keep the name that they were listed under, which decides where a target has them."""
+        for one in page:
+            name = self.archive.clean_name(one.name)
+            others = {old for old in before.get(one.id or "", ()) if old != name}
+            for old in sorted(others and others & {row.experiment for row in self.archive.listing()}):
+                self.progress.say(f"experiment {old} is called {name} at the source now: {STAYS_UNDER}")
+                what = f"experiment {old}: its name at the source, {name}"
+                self.archive.put_omissions([Omission(RunId(""), what, STAYS_UNDER)])
 
     async def _list_missing_children(self, width: int) -> None:
         """List children that the list of runs left out: runs that should have some are asked; all runs if one had."""
