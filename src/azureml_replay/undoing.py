@@ -42,6 +42,7 @@ from azureml_replay.synthetic.options import job_of, jobs_put
 from azureml_replay.synthetic.staging.stage import clear
 from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.lease import hold, leased
+from azureml_replay.target.one_prefix import refuse_other_prefix
 from azureml_replay.target.probe import note_made
 from azureml_replay.target.profile import known_profile
 from azureml_replay.target.referred import Referred
@@ -121,6 +122,7 @@ async def undo(
 
 async def _undo(archive: Archive, target: Target, width: int, progress: Progress) -> _Undoing:
     ledger = archive.ledger(target.ref)
+    refuse_other_prefix(ledger, target)
     ours = Ours(archive, ledger, known_profile(ledger))
     undoing = _Undoing(ours, target, progress, RunFiles(target, archive, progress), Borrowers(ours, target))
     runs = _not_undone(ledger, RunItem.CREATE, RunItem.UNDONE)

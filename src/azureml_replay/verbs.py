@@ -27,6 +27,7 @@ from azureml_replay.selection import Selection
 from azureml_replay.synthetic.options import jobs_put
 from azureml_replay.synthetic.verify import verify_jobs
 from azureml_replay.target.asset_plans import expected_assets, expected_names, figures
+from azureml_replay.target.one_prefix import refuse_other_prefix
 from azureml_replay.target.profile import planned_profile, refuse_same
 from azureml_replay.verification.accepting import accept as accept_changes
 from azureml_replay.verification.accepting import forget_accepted
@@ -132,8 +133,18 @@ def dry_run(
     else:
         unseen = replace(AZURE_ML, keep_run_type=options.keep_run_type)
         profile = by_route(unseen, options.write_route or unseen.route)
-    planned = foreseen(archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress)
-    planned.take_assets(figures(archive, ledger, selection, options))
+    ahead = figures(archive, ledger, selection, options)
+    planned = foreseen(
+        archive,
+        ledger,
+        selection,
+        options.files,
+        profile,
+        prefer=options.prefer,
+        naming=ahead.naming,
+        progress=progress,
+    )
+    planned.take_assets(ahead.plan)
     return planned
 
 
@@ -166,6 +177,7 @@ async def verify(
     UserError also where nothing of this archive is in the target.
     """
     ledger = archive.ledger(target.ref)
+    refuse_other_prefix(ledger, target)
     await _check_that_something_is_there(archive, ledger, target, selection)
     if not ledger.began and not archive.totals().runs:
         return verdict(archive, ledger, selection, deep=deep)  # nothing is looked at, so nothing is noted of a target

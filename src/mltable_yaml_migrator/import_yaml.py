@@ -110,7 +110,7 @@ def import_yaml(
         on_mismatch=OnMismatch(on_scope_mismatch.value),
         copy=not skip_data_copy,
         overwrite=data_overwrite,
-        prefix=target_prefix.strip("/"),
+        prefix=_folder(target_prefix),
         width=copy_concurrency,
         write=not dry_run,
     )
@@ -124,6 +124,13 @@ def import_yaml(
     elif not done.refused:
         next_step.tell(terminal, next_step.DONE)
     return Exit.SERVICE if done.failed else Exit.USER if done.refused else Exit.OK
+
+
+def _folder(prefix: str) -> str:
+    """Without slashes around it. Raises UserError for an empty one behind the flag's slashes."""
+    if prefix and not prefix.strip("/"):
+        raise UserError(f"--target-prefix {prefix}: names no folder: leave it out")
+    return prefix.strip("/")
 
 
 def _origin(tables: Sequence[TableFolder]) -> Config:

@@ -73,7 +73,12 @@ def models(client: MLClient, plane: Plane, run: str, folder: Path) -> None:
 
 
 def built(client: MLClient, folder: Path) -> None:
-    """An environment with a build context."""
+    """An environment with a build context; a folder whose path ends with a slash, and a table whose path does not."""
+    (folder / "table").mkdir()
+    (folder / "table" / "MLTable").write_text("paths:\n- file: ./a.csv\n")
+    (folder / "table" / "a.csv").write_text("a\n1\n")
+    client.data.create_or_update(Data(name="table", version="1", type="mltable", path=str(folder / "table")))
+    client.data.create_or_update(Data(name="tables", version="1", type="uri_folder", path=f"{SHORT}tables/"))
     (folder / "context").mkdir()
     (folder / "context" / "Dockerfile").write_text("FROM ubuntu\n")
     client.environments.create_or_update(
@@ -102,7 +107,8 @@ def facts(kind: str, one: Any) -> tuple[object, ...]:
     if kind == "models":
         return (*shared, one.type, one.job_name, str(one.path).partition("/datastores/")[2], one.flavors)
     if kind == "environments":
-        return (*shared, one.image, one.conda_file)
+        context = one.build and str(one.build.path).split("/", 4)[-1]
+        return (*shared, one.image, one.conda_file, context)
     if kind == "data":
         return (*shared, one.type, str(one.path).partition("/datastores/")[2])
     return (*shared, one.display_name, one.command)

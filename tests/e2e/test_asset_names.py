@@ -7,15 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.assets import NO_VERSION
+from azureml_replay.cli.assets import lines_of, rows_of
 from azureml_replay.direct.options import AssetsSent
+from azureml_replay.planning.asset_names import NAME_HELD
+from azureml_replay.selection import Selection
+from azureml_replay.target.asset_plans import figures
 from azureml_replay.verbs import verify
+from azureml_replay.workspace.asset import AssetKind
 from azureml_sandbox.server.sandbox import Sandbox
-from e2e.assets import client_of, small
-from e2e.library import migrated
+from e2e.assets import SHORT, client_of, small
+from e2e.library import configured, migrated
 from e2e.test_assets import EVERYTHING, called, token
 from sandbox.conftest import plane
 from sandbox.jobs import API
 from sandbox.plane import Plane
+from sandbox.test_models import of_run, put
 
 __all__ = ["plane"]
 SAID = ("description", "tags", "isArchived")
@@ -96,6 +104,25 @@ def test_what_somebody_gives_a_name_that_replay_made_is_told(
     assert said(there, "models/own") == ["do not use", {"owner": "mallory"}, False]
 
 
+def test_a_name_under_which_somebody_has_versions_is_not_archived(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """It would hide theirs: an omission, in their name from before and in one that replay made."""
+    small(plane)
+    client_of(plane.workspace).environments.archive("own")
+    client_of(plane.workspace).data.archive("numbers")
+    target, folder = sandbox.add_workspace(), tmp_path / "archive"
+    there = Plane(target, token())
+    say(there, "data/numbers/versions/9", dataType="uri_file", dataUri=f"{SHORT}theirs.csv")
+
+    done = asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING))
+    again = asyncio.run(migrated(plane.workspace, target, folder, options=EVERYTHING))
+
+    assert (said(there, "data/numbers")[2], said(there, "environments/own")[2]) == (False, True)
+    assert (done.verdict.findings, done.verdict.reasons[NAME_HELD]) == (0, 1)
+    assert (again.replayed.assets, again.verdict.findings) == (AssetsSent(), 0)
+
+
 def test_a_fresh_archive_leaves_what_somebody_edited(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
     """An asset bears a mark of what it was made with: so an edit is told from what the source had then."""
     small(plane)
@@ -120,3 +147,32 @@ def test_a_fresh_archive_leaves_what_somebody_edited(plane: Plane, sandbox: Sand
         ("model own:1: description", "edited in target"),
         ("model own:1: tag bob", "edited in target"),
     }
+
+
+def test_a_name_without_a_version_is_told(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
+    """An omission of plan, replay and `assets`, as long as it has none; nothing of it is made."""
+    small(plane)
+    say(plane, "models/empty", description="no version yet", tags={"owner": "me"})
+    target, folder = sandbox.add_workspace(), tmp_path / "archive"
+    go = partial(migrated, plane.workspace, target, folder, options=EVERYTHING)
+
+    done = asyncio.run(go())
+
+    with Archive.open(folder, write=False) as archive:
+        told_of = figures(archive, archive.ledger(configured(target).ref), Selection(), EVERYTHING.replay).plan
+        lines = [str(line) for line in lines_of(archive, list(rows_of(archive, None)))]
+        kept = archive.asset_container(AssetKind.MODEL, "empty")
+    assert told_of is not None
+    assert told_of.omitted == (("model empty", NO_VERSION),)
+    assert (done.verdict.findings, done.verdict.reasons[NO_VERSION]) == (0, 1)
+    assert [line for line in lines if "named, and not to be had" in line] == []
+    assert sum(f"model empty: {NO_VERSION}" in line for line in lines) == 1
+    assert kept is not None
+    assert (kept.description, kept.tags) == ("no version yet", {"owner": "me"})
+    put(plane, "empty/versions/1", modelType="custom_model", modelUri=of_run(plane, "trained"))
+    say(plane, "models/gone-empty")
+    later = asyncio.run(go())
+    plane.document("arm", "DELETE", "/models/gone-empty", API)
+    last = asyncio.run(go())
+    assert [one.verdict.reasons.get(NO_VERSION, 0) for one in (later, last)] == [1, 0]
+    assert said(Plane(target, token()), "models/empty") == ["no version yet", {"owner": "me"}, False]

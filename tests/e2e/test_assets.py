@@ -24,7 +24,7 @@ from azureml_replay.planning.assets import AssetChoice, AssetScope
 from azureml_replay.report_page.write import report
 from azureml_replay.state import status
 from azureml_replay.undoing import undo
-from azureml_replay.verbs import MigrateOptions, verify
+from azureml_replay.verbs import MigrateOptions, dry_run, verify
 from azureml_replay.verification.each import DIFFER, ItemLine, Said, each
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.assets import CONDA, SHORT, built, client_of, filled, listed, small, told
@@ -55,10 +55,21 @@ def test_assets_arrive_as_they_were(jobs: Jobs, sandbox: Sandbox, azure_env: dic
     again = asyncio.run(migrated(source, target, folder, options=EVERYTHING))
 
     assert before == after
-    assert (done.replayed.assets.made, done.replayed.assets.failed, done.replayed.assets.refused) == (10, (), ())
-    assert (done.verdict.findings, done.verdict.assets, done.verdict.assets_equal) == (0, 10, 10)
+    with Archive.open(folder, write=False) as archive:
+        fresh, full = (configured(one).ref for one in (sandbox.add_workspace(), target))
+        for place, left in ((None, None), (fresh, done.replayed.own_files), (full, 0)):
+            planned = dry_run(archive, place, options=EVERYTHING.replay)
+            assert (planned.runs, planned.files, planned.own_files) == (
+                done.replayed.runs,
+                done.replayed.files - done.replayed.own_files,
+                done.replayed.own_files,
+            ), "each run and file once, those that are sent late among them"
+            assert (planned.left and planned.left.own_files) == left
+    assert (done.verdict.files, done.verdict.own_files) == (done.replayed.files, done.replayed.own_files)
+    assert (done.replayed.assets.made, done.replayed.assets.failed, done.replayed.assets.refused) == (12, (), ())
+    assert (done.verdict.findings, done.verdict.assets, done.verdict.assets_equal) == (0, 12, 12)
     assert again.replayed.assets == AssetsSent()
-    assert (again.verdict.findings, again.verdict.assets_equal) == (0, 10)
+    assert (again.verdict.findings, again.verdict.assets_equal) == (0, 12)
     there.models.download("disk", version="3", download_path=str(tmp_path / "down"))
     assert next((tmp_path / "down").rglob("data.bin")).read_bytes() == b"weights"
     changed_and_undone(source, target, folder, there)
@@ -82,15 +93,15 @@ def changed_and_undone(source: WorkspaceFile, target: WorkspaceFile, folder: Pat
         ("model disk:2: tag mine", "edited in target", "yes")
     ]
     assert "All equal: " in equal
-    assert "10 assets" in equal
+    assert "12 assets" in equal
     assert "Not equal: 1 finding in 1 asset: " in differing, "the report says what verify says"
     assert "All equal" not in differing
-    assert plain == {Said.EQUAL: 10}
+    assert plain == {Said.EQUAL: 12}
     assert edited == dict.fromkeys(("model disk:2", "model disk:2: tag mine"), Said.DIFFERS), "and so does --differ"
     assert Counter(OF_RUN in why for _, why in gone.left) == {True: 1, False: 2}
-    assert gone.assets == 6, "not the code of the job, and not what was archived already"
+    assert gone.assets == 8, "not the code of the job, and not what was archived already"
     assert left == {"2"}
-    assert (back.assets.updated, back.assets.failed) == (6, ())
+    assert (back.assets.updated, back.assets.failed) == (8, ())
     assert told_again == {"2": {"v": "2", "mine": "yes"}, "3": {"v": "3"}}
 
 

@@ -20,14 +20,17 @@ from azure.ai.ml.entities import CommandComponent
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.assets import NAME_TAKEN_OUT, NO_VERSION
+from azureml_replay.archive.checking import check
 from azureml_replay.cli.assets import rows_of
 from azureml_replay.direct.assets import COPIED, UNLINKED
 from azureml_replay.direct.options import AssetsSent
+from azureml_replay.model import RunId
 from azureml_replay.planning.asset_fit import ALIASES, TAKEN_OUT
 from azureml_replay.planning.assets import REDACTED
-from azureml_replay.verbs import verify
+from azureml_replay.verbs import MigrateOptions, verify
 from azureml_sandbox.server.sandbox import Sandbox
-from e2e.assets import client_of, filled, listed, small
+from e2e.assets import SHORT, client_of, filled, listed, small
 from e2e.library import configured, examined, migrated
 from e2e.test_assets import EVERYTHING, called, token, written
 from e2e.witness import tracking_uri
@@ -181,14 +184,52 @@ def test_what_had_a_secret_is_listed_and_not_made(plane: Plane, sandbox: Sandbox
     assert secret.encode() not in (tmp_path / "archive" / "archive.db").read_bytes()
     with Archive.open(tmp_path / "archive", write=False) as archive:
         redacted = {str(one.key) for one in archive.assets() if one.redacted}
-        there_lacks = rows_of(archive, archive.ledger(configured(target).ref))
-        assert {f"{one.kind} {one.name}:{one.version}" for one in there_lacks if one.detail == REDACTED} == redacted
+        rows = rows_of(archive, archive.ledger(configured(target).ref))
+        assert {f"{one.kind} {one.name}:1" for one in rows if one.detail == REDACTED} == redacted
     assert redacted == {*(f"environment {name}:1" for name in bad), "component steps:1"}
     assert listed(there) == listed(plane)
     assert secret not in json.dumps(there.arm("/environments/told/versions/1"))
     fields = ("tag password", "property p", "description")
     assert done.verdict.reasons["; ".join(f"{name}: {TAKEN_OUT}" for name in fields)] == 1
     assert done.verdict.findings == 0
+
+
+def test_no_name_version_or_path_of_an_asset_has_a_secret(plane: Plane, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Of a known form: neither in the archive nor in the target. Each has its line, and so has what names it."""
+    secret = f"hf_{secrets.token_hex(20)[:34]}"
+    small(plane)
+    folder = {"dataType": "uri_folder", "dataUri": f"{SHORT}d/"}
+    said = {
+        f"data/{secret}/versions/1": folder,
+        f"data/version/versions/{secret}": folder,
+        "data/path/versions/1": {**folder, "dataUri": f"{SHORT}{secret}/"},
+        f"models/{secret}/versions/1": {"modelType": "custom_model", "modelUri": f"{SHORT}{secret}/m"},
+        f"environments/{secret}/versions/1": {"image": "ubuntu"},
+    }
+    for path, one in said.items():
+        plane.document("arm", "PUT", f"/{path}", API, {"properties": one})
+    plane.document("arm", "PUT", f"/models/{secret}-empty", API, {"properties": {"description": "d"}})
+    guid = plane.properties["workspaceId"]
+    named = f"azureml://locations/westeurope/workspaces/{guid}/data/{secret}/versions/1"
+    plane.put("naming", inputs={"d": {"assetId": named, "type": "UriFolder"}}, status="Completed")
+    target, referenced = sandbox.add_workspace(), MigrateOptions(deep=True)
+
+    done = asyncio.run(migrated(plane.workspace, target, tmp_path / "archive", options=EVERYTHING))
+    fewer = asyncio.run(migrated(plane.workspace, target, tmp_path / "fewer", options=referenced))
+
+    there = Plane(target, token())
+    assert (done.verdict.reasons[REDACTED], done.verdict.reasons[NO_VERSION], done.verdict.findings) == (5, 1, 0)
+    assert (fewer.verdict.reasons[NAME_TAKEN_OUT], fewer.verdict.findings) == (1, 0)
+    for path in ("archive", "fewer"):
+        assert secret.encode() not in (tmp_path / path / "archive.db").read_bytes() + records_of(tmp_path / path)
+    assert secret not in json.dumps([there.arm(f"/{kind}") for kind in ("data", "models", "environments")])
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        (use,) = archive.asset_uses(RunId("naming"))
+        assert use.key
+        kept = archive.asset(use.key)
+        assert kept
+        assert kept.redacted
+        assert check(archive).damages == ()
 
 
 def test_no_default_and_no_input_whose_name_says_secret_goes_out(
@@ -253,7 +294,7 @@ def documents_of(plane: Plane, runs: list[str]) -> list[Any]:
 def records_of(archive: Path) -> bytes:
     """Every compressed document."""
     with closing(sqlite3.connect(archive / "archive.db")) as db:
-        tables = ("run_version", "job", "asset")
+        tables = ("run_version", "job", "asset", "asset_container")
         found = [one for table in tables for (one,) in db.execute(f"select record from {table}")]  # noqa: S608
     return b"".join(map(zlib.decompress, found))
 

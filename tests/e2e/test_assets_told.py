@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.asset_receipts import AssetState
 from azureml_replay.cli import run as run_command
 from azureml_replay.direct.assets import REFERS_TO_LEFT
 from azureml_replay.direct.options import AssetConflict
@@ -18,7 +21,7 @@ from azureml_replay.errors import UserError
 from azureml_sandbox.server.sandbox import Sandbox
 from e2e import old_sdk
 from e2e.assets import CONDA, SHORT, small
-from e2e.library import migrated
+from e2e.library import configured, migrated
 from e2e.own_environment import NotInstallable
 from e2e.test_asset_evidence import blobs
 from e2e.test_assets import EVERYTHING, token, with_conflict
@@ -72,6 +75,15 @@ def test_conflicts_of_each_kind_are_all_told_at_once(
     run_command(["assets", str(tmp_path / "b"), "--target", str(target.path), "--json"])
     rows = json.loads(capsys.readouterr().out)
 
+    listing = ["assets", str(tmp_path / "b"), "--target", str(target.path)]
+    run_command(listing)
+    with Archive.open(tmp_path / "b") as archive:  # as a replay leaves it that was stopped, or could not make it
+        ledger = archive.ledger(configured(target).ref)
+        ledger.put_asset_receipt(replace(next(iter(ledger.asset_receipts().values())), state=AssetState.SENDING))
+    run_command(listing)
+    ahead = [one for one in capsys.readouterr().err.splitlines() if one.startswith("Next:")]
+
+    assert ["replay replay" in one for one in ahead] == [False, True], ahead
     assert [name for name in CONFLICTS if name not in str(stopped.value)] == [], str(stopped.value)
     assert untouched == before
     assert sorted(left.replayed.assets.left) == list(CONFLICTS)
@@ -109,6 +121,26 @@ def model(plane: Plane, version: str, description: str) -> None:
     blobs(plane.workspace).upload_blob(f"{at}w.bin", description.encode(), overwrite=True)
     told = {"modelType": "custom_model", "modelUri": SHORT + at, "description": description}
     plane.document("arm", "PUT", f"/models/counted/versions/{version}", API, {"properties": told})
+
+
+def test_an_equal_asset_with_other_bytes_is_another_one(
+    plane: Plane, sandbox: Sandbox, azure_env: dict[str, str], tmp_path: Path
+) -> None:
+    """Its document says the same, and at its place lies somebody's file: a conflict, whatever is asked for."""
+    model(plane, "1", "mine")
+    target = sandbox.add_workspace()
+    there = Plane(target, token())
+    model(there, "1", "mine")
+    blobs(target).upload_blob("LocalUpload/mine/w.bin", b"theirs", overwrite=True)
+
+    with pytest.raises(UserError, match="counted:1"):
+        asyncio.run(migrated(plane.workspace, target, tmp_path / "fail", options=EVERYTHING))
+    for conflict in (AssetConflict.SKIP, AssetConflict.NEXT):
+        folder = tmp_path / conflict.value
+        done = asyncio.run(migrated(plane.workspace, target, folder, options=with_conflict(conflict)))
+        assert (done.replayed.assets.left, done.replayed.assets.failed) == (("model counted:1",), ())
+        assert any("left alone" in why for why in done.verdict.reasons)
+    assert blobs(target).download_blob("LocalUpload/mine/w.bin").readall() == b"theirs"
 
 
 def test_what_refers_to_an_asset_that_was_left_alone_is_not_made(

@@ -111,6 +111,26 @@ def test_what_is_wrong_on_the_command_line_is_named(tmp_path: Path, arguments: l
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["check"],
+        ["merge", "kept"],
+        ["extract", "--source", SOURCE, "--archive"],
+        ["report", "none", "--output"],
+    ],
+)
+def test_an_address_is_no_folder(tmp_path: Path, arguments: list[str]) -> None:
+    """A path has one slash less, and its password is found by nobody."""
+    word = f"pass{'word' * 2}9"
+    ended = run(tmp_path, *arguments, f"http://u2:{word}@127.0.0.1:5917")
+
+    refused(ended, 2, "an address is no file or folder")
+    assert word not in ended.out + ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", "empty"),

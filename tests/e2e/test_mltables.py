@@ -208,6 +208,31 @@ def test_what_is_in_the_way_is_never_overwritten_unasked(
     assert {one[0] for one in told(target, "numbers")} == {"1.10", "1.10_1"}
 
 
+def test_what_others_have_in_a_tables_folder_is_told_where_the_table_reads_it(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a pattern, a folder, or another version's; what no path takes in is nobody's business."""
+    source, target = calm.add_workspace(), calm.add_workspace()
+    for name, path in (("wild", "pattern: ./*.csv"), ("whole", "folder: ./"), ("one", "file: ./r.csv")):
+        blobs(source).upload_blob(f"{name}/MLTable", f"paths:\n  - {path}\n".encode())
+        blobs(source).upload_blob(f"{name}/r.csv", b"a\n1\n")
+        place = f"azureml://datastores/workspaceblobstore/paths/{name}/"
+        client_of(source).data.create_or_update(Data(name=name, version="1", type="mltable", path=place))
+        for theirs in ("theirs.csv", "deep/theirs.csv"):
+            blobs(target).upload_blob(f"{name}/{theirs}", b"a\n666\n")
+    chosen = selection(tmp_path, source, target, *({"name": name} for name in ("wild", "whole", "one")))
+    assert called(export_app, "--selection", chosen, "--out-dir", tmp_path / "out", capsys=capsys)[0] == 0
+    flags = ("--selection", chosen, "--source-dir", tmp_path / "out")
+
+    for more in (("--dry-run",), (), ()):
+        done = called(import_app, *flags, *more, capsys=capsys)
+        assert done[0] == 0
+        told = {label: note.partition(": ")[2].partition(": --data")[0] for label, note in done[1]["notes"]}
+        assert told == {"wild:1": "wild/theirs.csv", "whole:1": "whole/deep/theirs.csv, and 1 more"}
+    cleared = called(import_app, *flags, "--data-overwrite", capsys=capsys)
+    assert (cleared[0], cleared[1]["notes"], cleared[1]["removed"]) == (0, [], 6)
+
+
 def test_the_other_flags_do_what_the_document_says(
     filled: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,6 +255,10 @@ def test_the_other_flags_do_what_the_document_says(
     edited = tmp_path / "out" / "numbers" / "1.10" / "MLTable"
     edited.write_text(edited.read_text() + "# mine\n")
     changed = called(import_app, "--source-dir", tmp_path / "out", *into, capsys=capsys)
+    for prefix in ("../zz", "a/../b", "a//b", "/", "a/."):
+        refused = called(import_app, *flags, "--target-prefix", prefix, capsys=capsys)
+        assert (refused[0], "no folder" in refused[2]) == (2, True)
+    assert held(target, "..") == {}
 
     assert (failed[0], left[0], len(left[1]["skipped"]), nothing) == (2, 0, 1, {})
     assert "--on-scope-mismatch rewrite leads them to the target's" in failed[2]

@@ -222,7 +222,10 @@ def test_files_that_were_left_out_first(bench: Bench) -> None:
 
 
 def test_trials_that_were_left_out_first(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the command: the line says what to type, and the old job's runs stand for nobody afterwards."""
+    """By the command: the line says what to type, and the old job's runs stand for nobody afterwards.
+
+    Files that an earlier call asked for stay asked for: the source that is named is read, --no-artifacts or not.
+    """
     monkeypatch.chdir(bench.folder.parent)
     bench.extract()
     bench.replay()
@@ -239,7 +242,7 @@ def test_trials_that_were_left_out_first(bench: Bench, monkeypatch: pytest.Monke
     found = command("verify", bench.folder, *flags[:2])
     assert (found.returncode, "--resubmit changed" in found.stdout) == (Exit.FINDINGS, True), found.stdout
 
-    anew = command("replay", bench.folder, *flags, "--expand-automl-trials", "--resubmit", "changed")
+    anew = command("replay", bench.folder, *flags, "--expand-automl-trials", "--resubmit", "changed", "--no-artifacts")
     assert anew.returncode == Exit.OK, anew.stdout + anew.stderr
     assert "submitting anew, 2 container starts" in anew.stderr
     assert stands(bench.replay()) == (0, 0, True), "trials that were asked for once stay asked for"

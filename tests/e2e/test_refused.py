@@ -31,12 +31,13 @@ from azureml_replay.workspace.place import Place
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN, scalar
 from e2e.library import DiesAt, migrated
-from e2e.tampering import Change, Held, change, fill, in_error, in_home, in_pairs, in_run, row
+from e2e.tampering import FILE, Change, Held, change, fill, in_error, in_home, in_pairs, in_rows, in_run, row
 from e2e.test_synthetic import extracted, opened, replayed
 from unit.scripted import Said
 
 ODD = "value-0f-n0-use"
 WORDS = "this is of no use here"
+LATER = "2030-01-01T00:00:00+00:00"
 
 
 class Refuses(DiesAt):
@@ -180,7 +181,7 @@ def test_an_edit_in_the_target_stays_while_the_value_to_blame_is_looked_for(
     asyncio.run(migrated(source, target, folder))
     change(calm, target, in_pairs("tags", {"team": "mine"}))
     change(calm, source, in_pairs("tags", {"odd": ODD, "new": "1"}))
-    change(calm, source, in_run(lambda _: {"lastModifiedUtc": "2030-01-01T00:00:00+00:00"}))
+    change(calm, source, in_run(lambda _: {"lastModifiedUtc": LATER}))
 
     done = asyncio.run(migrated(source, target, folder, cut=Refuses(ODD, "^(POST|PATCH) ")))
 
@@ -214,6 +215,31 @@ def test_a_run_that_is_refused_bare_is_left_out_with_those_below_it(
         assert (one.verdict.findings, one.verdict.exit) == (0, 3 if run == "root" else 0), one.verdict.first
     config = workspace_config(str(target.path))
     assert any(WORDS in reason for reason in planned(folder, config.ref))
+
+
+@pytest.mark.parametrize("how", ["its experiment has another name", "the service says no"])
+def test_a_run_that_was_sent_stays_required_where_a_change_of_it_is_refused(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, how: str
+) -> None:
+    """It fails, each time: it is there, so nothing of it is left out as planned, and what it loses there is found."""
+    source, target, folder = calm.add_workspace(), calm.add_workspace(), tmp_path / "archive"
+    service = Refuses('"runId":"root"', "/batch/runs$") if "service" in how else None
+    change(calm, source, fill)
+    assert asyncio.run(migrated(source, target, folder)).verdict.proves
+    if service is None:
+        change(calm, source, lambda held: held.world.experiments.put(held.guid, held.home() | {"name": "renamed"}))
+    change(calm, source, in_run(lambda run: {"tags": run["tags"] | {"team": "green"}, "lastModifiedUtc": LATER}))
+
+    for _ in range(2):
+        done = asyncio.run(migrated(source, target, folder, cut=service))
+        assert [run for run, _ in done.replayed.failed] == ["root"]
+        assert "it stays as it was sent" in done.replayed.failed[0][1]
+        assert (done.verdict.left_out, done.verdict.exit) == (0, 5)
+
+    change(calm, target, in_rows(lambda _: []))
+    change(calm, target, lambda held: held.blob(FILE).delete_blob())
+    seen = {(one.run, one.kind) for one in asyncio.run(judged(target, folder)).first if one.what != "tag team"}
+    assert ("root", "absent") in seen
 
 
 def whole(done: Migrated, case: Case) -> None:

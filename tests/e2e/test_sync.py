@@ -22,13 +22,29 @@ from azureml_replay.extraction.extract import ExtractOptions
 from azureml_replay.extraction.metrics import Metrics
 from azureml_replay.planning.lineage import EXPERIMENT_TAG
 from azureml_replay.planning.plan import LAST_ONLY, plan
+from azureml_replay.planning.refused import HIDES
 from azureml_replay.selection import Selection
 from azureml_replay.verbs import Migrated, MigrateOptions, dry_run
 from azureml_replay.workspace.profile import TargetProfile
+from azureml_sandbox.fill.sample_runs import empty_run
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from azureml_sandbox.world import RUN_ORIGIN, Document
 from e2e.library import migrated
-from e2e.tampering import BYTES, FILE, HOME, OTHER_BYTES, Change, Held, change, file_bytes, fill, in_home, in_run, row
+from e2e.tampering import (
+    BEGIN,
+    BYTES,
+    FILE,
+    HOME,
+    OTHER_BYTES,
+    Change,
+    Held,
+    change,
+    file_bytes,
+    fill,
+    in_home,
+    in_run,
+    row,
+)
 from e2e.test_taken_back import verified
 from e2e.test_undo import undone
 
@@ -215,6 +231,12 @@ class Homes:
             findings = opened.ledger(workspace_config(str(self.target.path)).ref).findings()
             return {one.what.removeprefix(f"experiment {HOME}: "): one.kind for one in findings}
 
+    def whys(self, archive: str = "first") -> list[str]:
+        """Why the experiment is not archived, as verify left it."""
+        with Archive.open(self.folder / archive, write=False) as opened:
+            told = opened.ledger(workspace_config(str(self.target.path)).ref).planned_omissions()
+            return [one.reason for one in told if one.what == f"experiment {HOME}: archived"]
+
     def left(self, archive: str = "first", prefer: Prefer = Prefer.TARGET) -> int:
         """Experiments that a plan has left to send."""
         with Archive.open(self.folder / archive, write=False) as opened:
@@ -287,6 +309,37 @@ def test_undo_neither_overwrites_nor_forgets_an_edit_of_an_experiment(homes: Hom
 
     assert homes.migrate() == {"description": EDITED}
     assert homes.there()[::2] == ("MINE", False)
+
+
+def test_an_experiment_with_somebodys_run_is_not_archived(homes: Homes) -> None:
+    """It came after the copies did: archived, it would be seen no more. A later call archives, once it is gone."""
+    somebodys(homes, "theirs")
+    homes.edit(homes.source, {"new": "1"}, archivedTime=LATER)
+
+    for found in (homes.migrate(), homes.verify()):
+        assert (found, homes.there()[1:]) == ({}, ({"area": "vision", "new": "1"}, False))
+        assert homes.whys() == [f"{HIDES}run theirs, which is not of this source; kept in the archive"]
+        assert homes.left() == 0
+    somebodys(homes, "theirs", hidden=True)
+    somebodys(homes, "below", parentRunId="child", rootRunId="root")
+    homes.migrate()
+    assert homes.whys() == [f"{HIDES}run below, which is not of this source; kept in the archive"]
+    asyncio.run(undone(homes.target, homes.folder / "first"))
+    assert homes.there()[2] is False
+
+    somebodys(homes, "below", hidden=True)
+    homes.migrate()
+    assert (homes.there()[2], homes.whys(), homes.left()) == (True, [], 0)
+
+
+def somebodys(homes: Homes, name: str, **fields: object) -> None:
+    """A run that somebody makes in the target's experiment."""
+
+    def made(held: Held) -> None:
+        run = empty_run(name, held.home()["experimentId"], BEGIN) | {"rootRunId": name, "status": "Completed"}
+        held.world.runs.put(held.guid, run | fields)
+
+    change(homes.sandbox, homes.target, made)
 
 
 def test_a_receipt_tells_what_an_early_version_sent_of_an_experiment(homes: Homes) -> None:

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from typer.testing import CliRunner
@@ -23,6 +24,7 @@ from azureml_replay.comparison.three_way import Fate
 from azureml_replay.connection import config_named
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.direct.replay import replay
+from azureml_replay.errors import UserError
 from azureml_replay.mlflow.not_ours import KEPT
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.selection import Selection
@@ -43,6 +45,7 @@ from servers.moving import (
     omissions,
     opened,
     prefix_of,
+    sent,
     sent_now,
     taken_back,
 )
@@ -323,6 +326,31 @@ def test_no_run_is_made_twice_where_its_experiment_has_another_name(
     assert prefix_of(apart) != named_so
     sent_now(beside, apart)
     assert not set(bindings(beside, apart).values()) & set(bindings(other, sides.target).values())
+
+
+def test_an_archive_sends_to_a_server_under_one_prefix(
+    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """It is one target, and what is there stays where it is: another prefix is refused by each command, by name."""
+    source = calm.add_workspace()
+    change(calm, source, fill)
+    sides = Sides(calm, source, mlflow_server, tmp_path)
+    assert sides.send().verdict.findings == 0
+    (tmp_path / "beside").mkdir()
+    beside = named(mlflow_server, tmp_path / "beside")
+
+    async def verified() -> None:
+        async with opened(beside) as server:
+            with Archive.open(sides.folder) as archive:
+                await verify(archive, server, ALL)
+
+    for go in (sent(sides.folder, beside), taken_back(sides.folder, beside), verified()):
+        with pytest.raises(UserError) as refused:
+            asyncio.run(go)
+        told = str(refused.value)
+        assert f'"{prefix_of(sides.target)}", not "{prefix_of(beside)}"' in told
+    assert look(mlflow_server.url, prefix_of(beside)).experiments == {}
+    assert sides.send().figures == (0, 0, 0)
 
 
 def test_an_experiment_with_more_than_runs_stays(

@@ -20,6 +20,7 @@ from azure.identity import EnvironmentCredential
 from mlflow import MlflowClient, artifacts
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.assets import NO_VERSION
 from azureml_replay.connection import config_named, connect
 from azureml_replay.direct.asset_undo import CHANGED
 from azureml_replay.direct.options import AssetConflict, AssetsSent, ReplayOptions
@@ -321,7 +322,7 @@ def test_from_azure_ml_to_a_server_and_back(
 def planned(folder: Path, target: Path) -> AssetPlan:
     """As `plan --target` says it."""
     with Archive.open(folder, write=False) as archive:
-        told_of = figures(archive, archive.ledger(config_named(str(target)).ref), Selection(), CARRIED)
+        told_of = figures(archive, archive.ledger(config_named(str(target)).ref), Selection(), CARRIED).plan
     assert told_of is not None
     return told_of
 
@@ -333,6 +334,7 @@ def and_back(server: MlflowServer, sandbox: Sandbox, prefix: str, folder: Path) 
     client.create_registered_model("my model")
     client.create_model_version("my model", version.source, version.run_id)
     client.set_registered_model_alias("my model", "champion", "1")
+    client.create_registered_model("no version", {"a": "1"})
 
     done = asyncio.run(into_azure(server.url, there.path, folder / "back", Selection(experiments=(f"{prefix}*",))))
 
@@ -346,6 +348,7 @@ def and_back(server: MlflowServer, sandbox: Sandbox, prefix: str, folder: Path) 
     assert found["own", "1"].job_name == version.run_id
     assert str(found[named_there, "1"].path).endswith(f"/ExperimentRun/dcid.{version.run_id}/model")
     told_of = planned(folder / "back", there.path)
+    assert [why for what, why in told_of.omitted if what == "model no version"] == [NO_VERSION]
     assert {why for what, why in told_of.lost if what == "model my model:1"} == {
         RENAMED.format(named_there),
         ALIASES.format("champion"),
@@ -354,7 +357,7 @@ def and_back(server: MlflowServer, sandbox: Sandbox, prefix: str, folder: Path) 
 
 async def into_azure(source: str, target: Path, folder: Path, chosen: Selection) -> Any:
     """One migration into a workspace."""
-    options = MigrateOptions(deep=True)
+    options = MigrateOptions(deep=True, extract=ExtractOptions(assets=EVERY))
     async with connect(source) as reading, connect(str(target)) as writing:
         with Archive.create(folder, reading.ref) as archive:
             return await migrate(reading, writing, archive, chosen, options=options)  # type: ignore[arg-type]

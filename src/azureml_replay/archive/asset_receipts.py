@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -153,6 +153,12 @@ class AssetReceipts(OfTarget):
                 "insert or replace into asset_receipt values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (self._owner(), *cells, *digests, detail, now().ticks),
             )
+
+    def expect_asset_again(self, key: AssetKey) -> None:
+        """Note that what was sent of an asset is not what the source has now: it is due. Repeatable."""
+        before = self._asset_receipt(key)
+        if before is not None and before.planned:
+            self.put_asset_receipt(replace(before, planned=""))
 
     def earlier_assets(self) -> list[AssetReceipt]:
         """What this archive made of assets that it gave another name there since, or leaves alone: undo has to know."""

@@ -27,26 +27,28 @@ def asset_record(asset: Asset, rules: Rules) -> tuple[dict[str, Any], bool]:
         "uses": [[use.where, use.text, *use_cells(use)] for use in asset.uses],
     }
     cleaned = {name: rules.document(part)[0] for name, part in parts.items()}
+    place = asset.place and Location(asset.place.datastore, rules.path(asset.place.path))
     facts = {
         "stage": asset.stage,
         "archived": asset.archived,
         "anonymous": asset.anonymous,
         "run": asset.run,
-        "place": [asset.place.datastore, asset.place.path] if asset.place else None,
+        "place": [place.datastore, place.path] if place else None,
         "output": asset.output,
         **({"input": asset.input} if asset.input is not None else {}),
         **({"workspace_guid": asset.workspace_guid} if asset.workspace_guid else {}),
         "owns_bytes": asset.owns_bytes,
         "at_home": asset.at_home,
         "files_of": asset.files_of,
-        "run_path": asset.run_path,
+        "run_path": asset.run_path and rules.path(asset.run_path),
         "aliases": list(asset.aliases),
         "hidden": asset.hidden,
         "managed": asset.managed,
         "created": None if asset.created is None else str(asset.created),
         "creator": asset.creator and rules.text(asset.creator),
     }
-    return cleaned | facts, cleaned["content"] != _plain(asset.content)
+    named = (rules.name(asset.key.name), rules.name(asset.key.version)) == (asset.key.name, asset.key.version)
+    return cleaned | facts, cleaned["content"] != _plain(asset.content) or place != asset.place or not named
 
 
 def asset_of(key: AssetKey, record: Mapping[str, Any], *, redacted: bool, unknown: Sequence[str]) -> Asset:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -26,8 +26,11 @@ from azureml_replay.workspace.asset import KEPT_ONLY, Asset, AssetContainer, Ass
 from azureml_replay.workspace.place import Place
 
 GONE = "the workspace has none of that name and version"
+NAME_TAKEN_OUT = "a secret was taken out of its name, by which nobody can ask for it"
+NO_VERSION = "a name without any version: a target gets a name with its first version"
 _COLUMNS = "kind, name, version, redacted, unknown, record"
 _FILE = "datastore, path, size_bytes, md5, etag, content_type, metadata, unknown, blob_type"
+_OF_KEY = "kind = ? and name = ? and version = ?"
 _WANTED = """
     whose in (select id from run where selected) or (owner = 'asset')
 """
@@ -95,16 +98,24 @@ class AssetContents(Documents):
         with self._transaction():
             for asset in assets:
                 record, redacted = asset_record(asset, self._rules)
-                cells = (*_cells(asset.key), stamp(asset.created), asset.archived, redacted, optional(asset.unknown))
+                cells = (
+                    *self._cells(asset.key),
+                    stamp(asset.created),
+                    asset.archived,
+                    redacted,
+                    optional(asset.unknown),
+                )
                 self._execute(
                     "insert or replace into asset values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (*cells, *pack(record), now().ticks),
                 )
-                self._execute("delete from asset_lack where kind = ? and name = ? and version = ?", _cells(asset.key))
-                self._replace_uses("asset", str(asset.key), asset.uses)
+                self._execute(
+                    "delete from asset_lack where kind = ? and name = ? and version = ?", self._cells(asset.key)
+                )
+                self._replace_uses("asset", str(self.known_as(asset.key)), asset.uses)
                 if asset.key in unlisted:
                     self._execute(
-                        "insert into asset_lack values (?, ?, ?, ?)", (*_cells(asset.key), unlisted[asset.key])
+                        "insert into asset_lack values (?, ?, ?, ?)", (*self._cells(asset.key), unlisted[asset.key])
                     )
 
     def lack_asset(self, key: AssetKey, reason: str) -> None:
@@ -113,31 +124,51 @@ class AssetContents(Documents):
         Repeatable; what was kept of it stays.
         """
         with self._transaction():
-            cells = (*_cells(key), redact.text(reason))
+            cells = (*self._cells(key), redact.text(reason))
             self._execute("insert or replace into asset_lack values (?, ?, ?, ?)", cells)
 
     def put_asset_container(self, container: AssetContainer) -> None:
         """Keep what the versions of a name share. Repeatable."""
         record = container_record(container, self._rules)
-        cells = (container.kind.value, container.name, container.archived, optional(container.unknown))
+        kind, name, _ = self._cells(container.key)
+        cells = (kind, name, container.archived, optional(container.unknown))
         with self._transaction():
             self._execute(
                 "insert or replace into asset_container values (?, ?, ?, ?, ?, ?, ?)",
                 (*cells, *pack(record), now().ticks),
             )
+            self._execute(f"delete from asset_lack where {_OF_KEY}", self._cells(container.key))  # noqa: S608  # our words
+
+    def put_empty_names(self, kind: AssetKind, names: Iterable[str]) -> None:
+        """Note the names of a kind that have no version, in place of those that had none before. Repeatable."""
+        with self._transaction():
+            self._execute("delete from asset_lack where kind = ? and version = ''", (kind.value,))
+            rows = (((*self._cells(AssetKey(kind, name, "")), NO_VERSION)) for name in names)
+            self._executemany("insert into asset_lack values (?, ?, ?, ?)", rows)
 
     def put_asset_files(self, key: AssetKey, files: Iterable[StoredFile]) -> None:
         """Replace the list of an asset's files. Repeatable."""
         with self._transaction():
+            read = {(one.location, one.size_bytes): one.md5 for one in self.asset_files(key) if one.etag is None}
             for table in ("asset_file", "asset_lack"):
-                self._execute(f"delete from {table} where kind = ? and name = ? and version = ?", _cells(key))  # noqa: S608
+                self._execute(f"delete from {table} where kind = ? and name = ? and version = ?", self._cells(key))  # noqa: S608
             for file in files:
                 cleaned, _ = self._clean_file(file)
                 place = (file.location.datastore, self._rules.path(file.location.path))
+                if cleaned and cleaned.etag is None and cleaned.md5 is None:  # what reading it told stays
+                    cleaned = replace(cleaned, md5=read.get((Location(*place), cleaned.size_bytes)))
                 self._execute(
                     "insert or replace into asset_file values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    (*_cells(key), *place, *stored_row(cleaned)),
+                    (*self._cells(key), *place, *stored_row(cleaned)),
                 )
+
+    def known_as(self, key: AssetKey) -> AssetKey:
+        """The key under which the archive has an asset: a secret is replaced in it, for all who name it alike."""
+        return AssetKey(key.kind, self._rules.name(key.name), self._rules.name(key.version))
+
+    def _cells(self, key: AssetKey) -> tuple[str, str, str]:
+        known = self.known_as(key)
+        return known.kind.value, known.name, known.version
 
     def assets(self) -> Iterator[Asset]:
         """All of them, by kind, name and version."""
@@ -150,13 +181,13 @@ class AssetContents(Documents):
     def asset(self, key: AssetKey) -> Asset | None:
         """One of them; None where the archive lacks it."""
         sql = f"select {_COLUMNS} from asset where kind = ? and name = ? and version = ?"  # noqa: S608  # as above
-        row = self._one(sql, _cells(key))
+        row = self._one(sql, self._cells(key))
         return row and self._asset(*row)
 
     def asset_container(self, kind: AssetKind, name: str) -> AssetContainer | None:
         """What the versions of a name share; None where the archive lacks it."""
         sql = "select archived, unknown, record from asset_container where kind = ? and name = ?"
-        row = self._one(sql, (kind.value, name))
+        row = self._one(sql, self._cells(AssetKey(kind, name, ""))[:2])
         if row is None:
             return None
         archived, unknown, record = row
@@ -166,14 +197,24 @@ class AssetContents(Documents):
     def asset_files(self, key: AssetKey) -> list[StoredFile]:
         """The files of an asset, by datastore and path."""
         sql = f"select {_FILE} from asset_file where kind = ? and name = ? and version = ? order by 1, 2"  # noqa: S608
-        return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql, _cells(key))]
+        return [
+            stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql, self._cells(key))
+        ]
 
     def lacking_asset_files(self) -> list[StoredFile]:
         """Files of assets whose bytes the archive lacks, each once."""
         sql = (
             f"select distinct {_FILE} from asset_file f where not exists (select 1 from content c "  # noqa: S608
-            "where c.datastore = f.datastore and c.path = f.path and c.etag = ifnull(f.etag, '') "
-            "and c.sha256 is not null) order by 1, 2"
+            "join object o using (sha256) where c.datastore = f.datastore and c.path = f.path "
+            "and c.etag = ifnull(f.etag, '') and o.size_bytes = f.size_bytes) order by 1, 2"
+        )
+        return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql)]
+
+    def untold_asset_files(self) -> list[StoredFile]:
+        """Files of assets whose bytes are here, and of which the storage tells no change but in size, each once."""
+        sql = (
+            f"select distinct {_FILE} from asset_file f where etag is null and exists (select 1 from content c "  # noqa: S608
+            "where c.datastore = f.datastore and c.path = f.path and c.etag = '' and sha256 is not null) order by 1, 2"
         )
         return [stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql)]
 
@@ -220,7 +261,17 @@ class AssetContents(Documents):
             select distinct whose from asset_ref where kind = ? and name = ? and version = ? and owner = 'run'
             and whose in (select id from run where selected) order by 1
         """
-        return [RunId(run) for (run,) in self._all(sql, _cells(key))]
+        return [RunId(run) for (run,) in self._all(sql, self._cells(key))]
+
+    def runs_naming(self, keys: Collection[AssetKey]) -> frozenset[RunId]:
+        """The selected runs that name one of these."""
+        if not keys:
+            return frozenset()
+        rows = self._all(
+            "select distinct kind, name, version, whose from asset_ref where owner = 'run' and kind is not null "
+            "and whose in (select id from run where selected)"
+        )
+        return frozenset(RunId(whose) for *cells, whose in rows if _key(*cells) in keys)
 
     def asset_users(self, most: int) -> dict[AssetKey, tuple[int, tuple[RunId, ...]]]:
         """Asset -> how many selected runs name it, and at most so many of them, by id."""
@@ -271,7 +322,8 @@ class AssetContents(Documents):
 
     def _replace_uses(self, owner: str, whose: str, uses: Sequence[AssetUse]) -> None:
         self._execute("delete from asset_ref where owner = ? and whose = ?", (owner, whose))
-        rows = ((owner, whose, use.where, redact.text(use.text), *use_cells(use)) for use in uses)
+        named = [replace(use, key=use.key and self.known_as(use.key)) for use in uses]
+        rows = ((owner, whose, use.where, redact.text(use.text), *use_cells(use)) for use in named)
         self._executemany("insert or replace into asset_ref values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def _asset(self, *cells: Any) -> Asset:  # noqa: ANN401  # as sqlite3 rows are
@@ -284,10 +336,6 @@ class AssetContents(Documents):
 def _listing(rows: Sequence[tuple[str, str, int, str | None]]) -> AssetListing:
     sizes = [size for _, _, size, _ in rows]
     return AssetListing(len(rows), sum(sizes), max(sizes), digest_of([list(row) for row in rows]))
-
-
-def _cells(key: AssetKey) -> tuple[str, str, str]:
-    return key.kind.value, key.name, key.version
 
 
 def _key(kind: str, name: str, version: str) -> AssetKey:

@@ -9,6 +9,7 @@ from typing import Any
 
 from azureml_replay.archive import series as codec
 from azureml_replay.archive.clean_points import clean_points, clean_series
+from azureml_replay.archive.database import now
 from azureml_replay.archive.digesting import Digesting
 from azureml_replay.archive.digests import of_bytes
 from azureml_replay.archive.documents import REDACTED, Documents
@@ -69,6 +70,13 @@ _KEEP_BYTES = f"""
     )
 """  # noqa: S608  # our own words
 """Of a file that the index lists, and the storage does not hold any more."""
+_KEEP_MD5 = """
+    update artifact as b set md5 = (
+      select md5 from artifact a where a.run = b.run and a.generation = ?2 - 1 and a.path = b.path
+        and a.datastore = b.datastore and a.location = b.location and a.etag is null and a.size_bytes = b.size_bytes
+    ) where run = ?1 and generation = ?2 and etag is null and md5 is null and size_bytes is not null
+"""
+"""Of a file that storage tells by its size alone, what reading it told (`Objects.renew`)."""
 _PUT_UNLISTED = f"""
     insert into artifact (run, generation, {ARTIFACT_COLUMNS})
     select run, ?2, path, datastore, location, indexed, more, unknown,
@@ -215,6 +223,7 @@ class Content(Documents, Digesting):
                 return
             self._execute(_PUT_UNLISTED, (run, staged, FILE_GONE, FILE_KEPT))
             self._execute(_KEEP_BYTES, (run, staged, FILE_KEPT))
+            self._execute(_KEEP_MD5, (run, staged))
             self._keep_omissions(run, staged, "a.gone is not null")
 
     def _keep_omissions(self, run: RunId, staged: int, which: str) -> None:
@@ -277,8 +286,10 @@ class Content(Documents, Digesting):
                     "delete from omission where run = ? and origin in ('extract', 'document') and generation <> ?",
                     (run, staged),
                 )
-            cells = (staged, self._digest(run, staged), run)
-            self._execute("update run set generation = ?, state = 'extracted', content_digest = ? where id = ?", cells)
+            self._execute(
+                "update run set generation = ?, state = 'extracted', content_digest = ?, extracted_at = ? where id = ?",
+                (staged, self._digest(run, staged), now().ticks, run),
+            )
 
     def _staged(self, run: RunId) -> int:
         row = self._one("select generation + 1 from run where id = ?", (run,))

@@ -43,6 +43,8 @@ class RunItem(Enum):
     list of tokens that stand for what the findings about them were called."""
     JOB = "job"
     """The receipt's detail is the name of the job, or of the run of a job, that stands for the run in the target."""
+    PREFIX = "experiment prefix"
+    """Under the empty run id. The detail is what stands before the names of experiments in the target."""
     SHAPE = "job shape"
     """For root runs. The receipt's detail has the options, as JSON, with which the job was submitted."""
 

@@ -31,7 +31,13 @@ _COLUMNS = ", ".join(f"a.{column}" for column in ARTIFACT_COLUMNS.split(", "))
 _LACKING = """
     from artifact a join run on run.id = a.run and run.generation = a.generation
     left join content c on c.datastore = a.datastore and c.path = a.location and c.etag = ifnull(a.etag, '')
-    where selected and a.size_bytes is not null and c.sha256 is null
+    left join object o on o.sha256 = c.sha256 and o.size_bytes = a.size_bytes
+    where selected and a.size_bytes is not null and o.sha256 is null
+"""
+_UNTOLD = """
+    from artifact a join run on run.id = a.run and run.generation = a.generation
+    join content c on c.datastore = a.datastore and c.path = a.location and c.etag = ''
+    where selected and a.etag is null and a.gone is null and a.size_bytes is not null and c.sha256 is not null
 """
 
 
@@ -131,12 +137,21 @@ class Objects(Documents, Digesting):
         files, size = self._one(f"select count(*), ifnull(sum(a.size_bytes), 0) {_LACKING}")  # as above
         return files, size
 
+    def kept_untold(self) -> Iterator[tuple[RunId, Artifact]]:
+        """Files of selected runs whose bytes are here, and of which the storage tells no change but in size."""
+        sql = f"""
+            select a.run, {_COLUMNS} {_UNTOLD} and (a.run, a.path, a.datastore, location) > (?, ?, ?, ?)
+            order by a.run, a.path, a.datastore, location limit ?
+        """  # our own words
+        for run, *row in self._pages(sql, (), ("", "", "", "")):
+            yield RunId(run), artifact_of(*row)
+
     def held(self, stored: StoredFile) -> Held | None:
-        """The object with the bytes of a file at its ETag; None where they are not here."""
+        """The object with the bytes of a file at its ETag, of its size; None where they are not here."""
         row = self._one(
             "select o.sha256, o.size_bytes, o.md5 from content c join object o using (sha256) "
-            "where c.datastore = ? and c.path = ? and c.etag = ?",
-            (stored.location.datastore, stored.location.path, stored.etag or ""),
+            "where c.datastore = ? and c.path = ? and c.etag = ? and o.size_bytes = ?",
+            (stored.location.datastore, stored.location.path, stored.etag or "", stored.size_bytes),
         )
         return row and self._object(*row)
 
@@ -209,6 +224,28 @@ class Objects(Documents, Digesting):
             else:
                 believe(held)
         return held
+
+    def renew(self, incoming: Incoming) -> bool:
+        """Give a file that was read again its place; True where its bytes are others: its MD5 tells that from now on.
+
+        Raises Unavailable as `keep` does.
+        """
+        stored = incoming.stored
+        before = self.held(stored)
+        with self.together():
+            held = self.keep(incoming)
+            changed = before is None or before.md5 != held.md5
+            if changed:
+                self._tell_md5(stored.location, held.md5)
+        return changed
+
+    def _tell_md5(self, location: Location, md5: bytes) -> None:
+        """Of a file that storage tells by its size alone, in every run and asset that has it."""
+        place = (location.datastore, location.path)
+        where = "where etag is null and size_bytes is not null and datastore = ?"
+        self._execute(f"update artifact set md5 = ? {where} and location = ?", (md5, *place))  # noqa: S608
+        self._execute(f"update asset_file set md5 = ? {where} and path = ?", (md5, *place))  # noqa: S608
+        self._redigest_files(*place)
 
     def adopt(self, held: Held) -> Held:
         """Copy the bytes of another archive's object. No row says that they are here: the caller's does. Repeatable.

@@ -369,6 +369,10 @@ MIGRATIONS = (
     -- what flags leave out has no receipt, and what a service refused is tried again once
     delete from asset_receipt where state = 'refused' and answered is null;
     """,
+    """
+    -- when a run was extracted, in ticks: it is no value of the workspace's
+    alter table run add column extracted_at integer;
+    """,
 )
 """The migrations, oldest first. Never edit one that was released: append."""
 

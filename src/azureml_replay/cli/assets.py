@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 EXTRACT = ("--source", "source.json", "--archive")
 SHOWN = 200
 """Assets of a kind that people see; `--json` has all."""
+SENDING = "sending"
+"""The state of what may be on its way: a replay looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class AssetRow:
     there: str | None = None
     """Its version in the target, where that is another one."""
     detail: str | None = None
-    """What the target has not of it, and why: as `verify` says it."""
+    """What is not whole of it there, or why it is not made."""
     title: str | None = None
     """Of a dataset of the old kind, whose name is an id: what people call it."""
 
@@ -72,16 +74,20 @@ def assets(
         rows = list(rows_of(opened, opened.ledger(workspace.ref) if workspace else None))
         told, extracted = list(lines_of(opened, rows)), opened.asset_extraction() is not None
     terminal.result(rows, told)
-    next_step.tell(terminal, next_step.DONE if extracted else line.into("extract", *EXTRACT, archive))
+    ahead = next_step.DONE if extracted else line.into("extract", *EXTRACT, archive)
+    if any(row.state == SENDING for row in rows):
+        ahead = line.into("replay", archive, keep=("--target",))
+    next_step.tell(terminal, ahead)
     return Exit.OK
 
 
 def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]:
     """Every asset, by kind, name and version."""
+    from azureml_replay.verification.asset_standing import AssetsStanding
     from azureml_replay.workspace.asset import KEPT_ONLY, UNVERSIONED
 
-    lacks = _lacks(archive, ledger) if ledger else {}
     stores = ledger.stores() if ledger else {}
+    left = {one.what: one.reason for one in AssetsStanding.of(archive, ledger).omissions} if ledger else {}
     listings, receipts = archive.asset_listings(), ledger.asset_receipts() if ledger else {}
     for asset in archive.assets():
         receipt, listing = receipts.get(asset.key), listings.get(asset.key)
@@ -98,17 +104,9 @@ def rows_of(archive: Archive, ledger: TargetLedger | None) -> Iterator[AssetRow]
             bytes=listing.bytes if listing else 0,
             state=receipt.state.value if receipt else None,
             there=receipt.there.version if receipt and renamed else None,
-            detail=lacks.get(str(asset.key)) or (_why_kept(asset, stores) if kept else None),
+            detail=receipt.detail if receipt else _why_kept(asset, stores) if kept else left.get(str(asset.key)),
             title=asset.title,
         )
-
-
-def _lacks(archive: Archive, ledger: TargetLedger) -> dict[str, str]:
-    """Asset -> what the target has not of it, and why, of all that was chosen for it; nothing of a whole one."""
-    from azureml_replay.verification.asset_standing import AssetsStanding
-
-    receipts = {str(key): one.detail for key, one in ledger.asset_receipts().items() if one.detail}
-    return receipts | {one.what: one.reason for one in AssetsStanding.of(archive, ledger).omissions}
 
 
 def _why_kept(asset: Asset, stores: Mapping[str, str]) -> str | None:
@@ -132,9 +130,11 @@ def lines_of(archive: Archive, rows: list[AssetRow]) -> Iterator[Line]:
     ]
     if outside:
         yield Branch("named, and none of the source's", tuple(outside[:SHOWN]))
-    lacking = [Branch(f"{key}: {reason}") for key, reason in archive.lacking_assets().items()]
-    if lacking:
-        yield Branch("named, and not to be had", tuple(lacking[:SHOWN]))
+    lacking = archive.lacking_assets().items()
+    for title, empty in (("named, and not to be had", False), ("not made", True)):
+        told = [Branch(f"{key}: {reason}") for key, reason in lacking if (key.version == "") is empty]
+        if told:
+            yield Branch(title, tuple(told[:SHOWN]))
 
 
 def _branch(row: AssetRow) -> Branch:

@@ -141,7 +141,7 @@ async def submit(
 ) -> SyntheticReplayed:
     """The archive first, as for `replay`. `telling` makes what hears of each job, from what shows it."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
-        needed = options.shape.files.artifacts
+        needed = options.shape.files.artifacts or source is not None  # an earlier call may have asked for files
         async with both_ends(archive, source, target, speed, progress, needed=needed) as (origin, writing):
             with recorded(archive, "replay --mode synthetic", source=origin, target=writing) as watch:
                 done = await library.replay_synthetic(

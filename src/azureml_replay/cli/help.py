@@ -8,12 +8,14 @@ import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from azureml_replay.cli.examples import EXAMPLES, GROUPS, ORDER, OTHER
+from azureml_replay.cli.typed import refuse_address
 from azureml_replay.errors import Exit
 from azureml_replay.terminal.streams import columns
 
@@ -46,7 +48,19 @@ _HUGE = 7
 
 
 class HelpedCommand(TyperCommand):
-    """A command whose help has its options in groups, and examples."""
+    """A command whose help has its options in groups, and examples; for a path it takes no address."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """As typed. Raises UserError for an address where a file or folder is wanted."""
+        rest = super().parse_args(ctx, args)
+        for parameter in self.get_params(ctx):
+            value = ctx.params.get(parameter.name)
+            option = parameter.opts[0].startswith("-")
+            of_paths = getattr(getattr(parameter, "type", None), "name", "") == "path"  # older typers give texts
+            for path in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(path, Path) or (of_paths and path is not None):
+                    refuse_address(parameter.opts[0] if option else parameter.metavar or parameter.opts[0], str(path))
+        return rest
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help in the terminal's width."""

@@ -242,7 +242,12 @@ def extract_flags(
     ] = ArtifactsOption.LIST,
     no_artifacts: NoArtifactsOption = False,
     check_all: Annotated[
-        bool, typer.Option("--check-all", help="Read every run of the source again, whether it changed or not.")
+        bool,
+        typer.Option(
+            "--check-all",
+            help="Read every run of the source again, changed or not; with --artifacts download the bytes of an MLflow "
+            "server's files too.",
+        ),
     ] = False,
     code: Annotated[bool, typer.Option("--code", help="Bring the code that jobs were submitted with, too.")] = False,
 ) -> ExtractOptions:

@@ -19,7 +19,18 @@ MOST_IDS_BYTES = 64_000_000
 """Of a list of run ids, which have 36 to 60 characters: a million of them."""
 _DIGITS = 30
 """Of a size; Python refuses to read more than 4,300."""
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!$)")
+"""`http://host` as a path has it; a drive has one letter."""
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)i?B?", re.IGNORECASE)
+
+
+def refuse_address(name: str, path: str) -> None:
+    """Raises UserError for a file or folder that was typed as an address.
+
+    It is not repeated: an address may hold a password, which nobody finds any more once a path has but one slash.
+    """
+    if _ADDRESS.match(path):
+        raise UserError(f"{name}: an address is no file or folder: name one on this machine")
 
 
 def size_of(flag: str, text: str | None) -> int | None:

@@ -75,6 +75,21 @@ class AssetFiles:
         self.done[asset.place] = why
         return why, files, size
 
+    async def are_others(self, asset: Asset) -> bool:
+        """True where another file lies in the place of one of the asset's own: an asset there is another one.
+
+        Files of a run are compared with the run.
+        """
+        place, listed = self.there.of(asset).place, self.archive.asset_files(asset.key)
+        if not asset.owns_bytes or place is None or asset.place is None or not listed:
+            return False
+        try:
+            there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
+        except NotFound:
+            return False
+        at = {_inside(place, relative(one.location.path, asset.place)).path: one for one in listed}
+        return any([await self._is_same(there[path], at[path]) is False for path in at.keys() & there.keys()])
+
     async def _brought(
         self, asset: Asset, there: Asset, base: Location, listed: list[StoredFile]
     ) -> tuple[str, int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -60,10 +60,12 @@ class AssetLooks:
     receipts: dict[AssetKey, AssetReceipt]
     on_conflict: AssetConflict
     expected: AssetsThere
+    are_others: Callable[[Asset], Awaitable[bool]]
+    """Whether other bytes lie where those of an asset are to lie: nothing of its content tells that."""
     earlier: Sequence[AssetReceipt] = ()
     """What was made under names that were given up since."""
     coming: Collection[AssetKey] = ()
-    """All versions of the source's that are in the archive: their numbers are theirs."""
+    """Versions of the source that go into the target, now or later: their numbers are theirs."""
     conflicts: list[AssetKey] = field(default_factory=list)
     _versions: dict[tuple[AssetKind, str], list[Asset]] = field(default_factory=dict)
 
@@ -93,13 +95,16 @@ class AssetLooks:
         if found is None:
             self._name(asset.key, there)
             return AssetLooked(asset=asset, there=there, step=AssetStep.MAKE)
-        if is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content):
+        same = found.content == wanted.content
+        made = is_made_from(found, asset.key, self.source) and not _leads_elsewhere(asset, found, wanted.content)
+        if made or (same and _is_known_as_ours(found, receipt)):
             self._name(asset.key, found.key)
             return self._of_ours(asset, wanted, found, receipt)
-        if found.content == wanted.content:
+        if same and await self.are_others(asset):
+            self.conflicts.append(asset.key)  # under another version its bytes would lie at the same place
+            return AssetLooked(asset=asset, there=found.key, step=AssetStep.LEAVE, found=found)
+        if same:
             self._name(asset.key, found.key)
-            if _is_known_as_ours(found, receipt):
-                return self._of_ours(asset, wanted, found, receipt)
             return AssetLooked(asset=asset, there=found.key, step=AssetStep.ADOPT, found=found)
         if before := await self._made_earlier(asset, wanted.content):
             self._name(asset.key, before.key)

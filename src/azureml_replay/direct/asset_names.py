@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.asset_receipts import AssetReceipt, AssetState
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import Remedy, ServiceError, noted
-from azureml_replay.planning.asset_names import digest_of_name, has_name, merged, names_of
+from azureml_replay.planning.asset_lineage import comes_from
+from azureml_replay.planning.asset_names import NAME_HELD, digest_of_name, has_name, merged, names_of
 from azureml_replay.planning.assets import joined
 from azureml_replay.target.assets_there import AssetsThere
 from azureml_replay.target.lease import hold
@@ -72,6 +73,13 @@ class NameSender:
 
         await for_each([key for key in names_of(assets) if key in made], one, NAMES_AT_ONCE)
 
+    async def _holds_others(self, there: AssetKey) -> bool:
+        """True for a name under which somebody's version is to be seen: archiving the name would hide that."""
+        async for page in self.target.asset_versions(there.kind, there.name):
+            if any(not one.archived and not comes_from(one, self.archive.source) for one in page):
+                return True
+        return False
+
     async def _send_one(self, key: AssetKey, there: AssetKey, before: AssetReceipt | None) -> None:
         container = self.archive.asset_container(key.kind, key.name)
         digest = digest_of_name(container)
@@ -83,6 +91,8 @@ class NameSender:
         container, losses = self.there.container(container, there.name)
         sent = before.fields if before else {}  # of an edit that stays, what was sent before it: so it shows as one
         wanted, stay = merged(container, found, sent)
+        if wanted.archived and not found.archived and await self._holds_others(there):
+            wanted, losses = replace(wanted, archived=False), (*losses, NAME_HELD)
         answer = found
         if wanted.fields != found.fields:
             await hold(self.target)

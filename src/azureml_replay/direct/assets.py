@@ -93,8 +93,12 @@ class AssetSender:
         self.receipts = self.ledger.asset_receipts()
         self.loses_links = self._was_seen_to_lose_links()
         source, earlier = self.archive.source, self.ledger.earlier_assets()
-        coming = [one.key for one in self.archive.assets()] if self.on_conflict is AssetConflict.NEXT else []
-        self.looks = AssetLooks(self.target, source, dict(self.receipts), self.on_conflict, self.there, earlier, coming)
+        never = {one.key for one in self.planned if one.fate is AssetFate.OMITTED}
+        coming = {one.key for one in self.archive.assets()} - never if self.on_conflict is AssetConflict.NEXT else ()
+        on_conflict, are_others = self.on_conflict, self.files.are_others
+        self.looks = AssetLooks(
+            self.target, source, dict(self.receipts), on_conflict, self.there, are_others, earlier, coming
+        )
         self.names = NameSender(self.archive, self.ledger, self.target, self.there)
 
     @property

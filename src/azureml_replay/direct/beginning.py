@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from azureml_replay.archive.archive import Archive
 from azureml_replay.counting import counted
 from azureml_replay.direct.anew import rename
@@ -12,6 +14,7 @@ from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import figures
+from azureml_replay.target.one_prefix import note_prefix, refuse_other_prefix
 from azureml_replay.target.profile import is_seen_in_part, seen_profile
 from azureml_replay.workspace.profile import TargetProfile
 from azureml_replay.workspace.target import Target
@@ -26,6 +29,7 @@ async def begun(
 ) -> tuple[TargetProfile, PlanSummary, DueUnits]:
     """How the target is treated, the plan with what is left of it, and of which units. Raises as `replay`."""
     ledger = archive.ledger(target.ref)
+    refuse_other_prefix(ledger, target)
 
     async def seen(*, anew: bool) -> TargetProfile:
         return await seen_profile(
@@ -45,15 +49,15 @@ async def begun(
     if older := ledger.incomparable():
         sent = counted(older, "run")
         progress.say(f"an older version of this tool sent {sent}: the target is asked once what it holds of them")
-    due = DueUnits()
-    planned = foreseen(
-        archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress, due=due
-    )
+    ahead, due = figures(archive, ledger, selection, options), DueUnits()
+    see = partial(foreseen, archive, ledger, selection, options.files, prefer=options.prefer, progress=progress)
+    planned = see(profile, naming=ahead.naming, due=due)
     if is_seen_in_part(ledger) and planned.left and (planned.left.new or planned.left.points):
         progress.say(f"an older version of this tool looked at {target.ref}: throw-away runs tell what it did not ask")
         profile, due = await seen(anew=True), DueUnits()
-        planned = foreseen(
-            archive, ledger, selection, options.files, profile, prefer=options.prefer, progress=progress, due=due
-        )
-    planned.take_assets(figures(archive, ledger, selection, options))
+        ahead = figures(archive, ledger, selection, options)
+        planned = see(profile, naming=ahead.naming, due=due)
+    planned.take_assets(ahead.plan)
+    if planned.left:
+        note_prefix(ledger, target)
     return profile, planned, due

@@ -8,12 +8,15 @@ from azureml_replay.archive.evidence import Topic, Way
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.direct.naming import Naming
-from azureml_replay.model import Omission
-from azureml_replay.planning.plan import FILES, LEFT, TAKEN, Step, as_carried, shows
+from azureml_replay.model import Omission, RunId
+from azureml_replay.planning.plan import FILES, LEFT, NAMES, TAKEN, Step, as_carried, shows
 
 
-def carry(ledger: TargetLedger, naming: Naming, steps: Sequence[Step]) -> None:
-    """What an earlier call carried stays to be carried, though this one may leave out more."""
+def carry(ledger: TargetLedger, naming: Naming, steps: Sequence[Step]) -> set[RunId]:
+    """What an earlier call carried stays to be carried, though this one may leave out more.
+
+    Those are answered that name runs which may get other ids yet: they are sent again then.
+    """
     before = {
         run: as_carried(told)
         for run, told in ledger.carried([step.source for step in steps]).items()
@@ -28,6 +31,7 @@ def carry(ledger: TargetLedger, naming: Naming, steps: Sequence[Step]) -> None:
         for step in steps
     }
     ledger.carry(told, Way.RUN)
+    return {run for run, one in told.items() if NAMES in one}
 
 
 def leave(ledger: TargetLedger, steps: Iterable[Step]) -> None:

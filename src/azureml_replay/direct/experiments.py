@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.digests import of_experiment, of_kept
 from azureml_replay.archive.evidence import Way
-from azureml_replay.archive.items import ExperimentItem, Payload
+from azureml_replay.archive.items import ExperimentItem, Payload, ValueItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.comparison.experiments import (
@@ -21,11 +21,12 @@ from azureml_replay.comparison.experiments import (
     values_of,
 )
 from azureml_replay.comparison.three_way import Fate, Prefer, kept
+from azureml_replay.direct.hiding import why_not_archived
 from azureml_replay.errors import Rejected
 from azureml_replay.model import Editable, Experiment, Omission
 from azureml_replay.planning.experiments import OWNER, planned_experiments, signed, with_lineage
 from azureml_replay.planning.lineage import is_taken_back, made_experiment, sent_of_another, without_lineage
-from azureml_replay.planning.refused import without_values
+from azureml_replay.planning.refused import HIDES, STATE, without_values
 from azureml_replay.selection import Selection
 from azureml_replay.target.bringing_back import note_owner
 from azureml_replay.target.parts import refused_of_experiment
@@ -165,6 +166,7 @@ async def send_experiments(
     due = due_experiments(archive, ledger, selection, known_profile(ledger), kept=True)
     await owners.settle([planned.name for planned, _ in due], width)
     profile = known_profile(ledger)
+    await look_at_active(archive, target, selection, profile)
     sender = _Sender(archive, ledger, target, profile, prefer)
     sent = set[str]()
     for planned, experiment in due_experiments(archive, ledger, selection, profile, kept=True):
@@ -175,6 +177,25 @@ async def send_experiments(
         for planned, experiment in due_experiments(archive, ledger, Selection(), profile, kept=True):
             if planned.name in opened:
                 await sender.send(planned, experiment)
+
+
+async def look_at_active(archive: Archive, target: Target, selection: Selection, profile: TargetProfile) -> None:
+    """Let those be archived that an earlier call left active for somebody's run, where none is to be seen any more.
+
+    One look at each of them. Repeatable.
+    """
+    ledger = archive.ledger(profile.ref or archive.source)
+    refused = [one for one in ledger.refused([OWNER]).get(OWNER, ()) if (one.detail or "").startswith(HIDES)]
+    whys = {one.item.experiment: one.detail for one in refused if isinstance(one.item, ValueItem)}
+    for planned in planned_experiments(archive, selection, profile=profile) if whys else ():
+        there = await target.experiment(planned.name) if planned.name in whys else None
+        if there is None:
+            continue
+        why = await why_not_archived(target, there, archive.source)
+        if why is None:
+            ledger.forget(OWNER, [ValueItem(*STATE, planned.name)])
+        elif why != whys[planned.name]:
+            ledger.refuse_of_experiment(planned.name, {STATE: why})
 
 
 def due_experiments(
@@ -236,6 +257,12 @@ class _Sender:
         by_name = fates_of_experiment(wanted, found, sent, taken_back=is_taken_back(there, source))
         stay = kept(by_name, self.prefer)
         update, now = update_of(wanted, found, stay), sent_of_experiment(wanted, sent, stay)
+        closes = update.archived is not None and there.archived is None
+        if closes and (why := await why_not_archived(self.target, there, source)):
+            self.ledger.refuse_of_experiment(there.name, {STATE: why})
+            active, _ = self.ledger.experiment_as_carried(planned, self.profile.limits)
+            await self._update(planned, active, there)
+            return
         update = with_lineage(update, experiment, there, source, now, writes=changes(update, there))
         if changes(update, there):
             self._begin(experiment)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from azureml_replay.archive.archive import Archive
@@ -18,6 +18,7 @@ from azureml_replay.direct.experiments import due_experiments, left_of_experimen
 from azureml_replay.model import RunId
 from azureml_replay.planning.experiments import planned_experiments
 from azureml_replay.planning.files import FileChoice
+from azureml_replay.planning.fit import ASSETS_FILE
 from azureml_replay.planning.left import Left
 from azureml_replay.planning.parts import weight_of
 from azureml_replay.planning.plan import Step, plan, planned_units, without_lender
@@ -38,6 +39,8 @@ class DueUnits:
     experiments: set[str] = field(default_factory=set)
     new_in: set[str] = field(default_factory=set)
     """Those that are to get runs of which nothing was sent."""
+    returning: set[RunId] = field(default_factory=set)
+    """Runs that are sent with the rest, and may be once more when the assets that they name are there."""
 
     def add(self, step: Step, archive: Archive) -> None:
         """One of their steps."""
@@ -63,16 +66,19 @@ def foreseen(
     *,
     prefer: Prefer,
     progress: Progress,
+    naming: Collection[RunId] = (),
     due: DueUnits | None = None,
 ) -> PlanSummary:
     """The figures of a plan, and, with the ledger of a target, of what is left to send. Asks nobody, writes nothing.
 
-    `due` hears which units have something left.
+    `naming`: runs that get a file once the assets that they name are there. `due` hears which units have something
+    left.
     """
     progress.expect("runs planned", archive.totals().extracted if selection.everything else 0)
     steps = plan(archive, selection, files, profile)
-    counting = None if ledger is None else _Counting.of(archive, ledger, selection, prefer, due)
-    planned = _told(steps if counting is None else counting.seen(steps), progress)
+    telling = frozenset(naming) if profile.files else frozenset[RunId]()
+    counting = None if ledger is None else _Counting.of(archive, ledger, selection, prefer, naming=telling, units=due)
+    planned = _told(_telling(steps if counting is None else counting.seen(steps), telling), progress)
     omissions = chain(archive.omissions(), left_of_experiments(archive, selection, profile))
     summary = summarize(planned, omissions, archive.unknown())
     going = (one.name for one in planned_experiments(archive, selection, profile=profile))
@@ -98,6 +104,17 @@ def expect(left: Left | None, progress: Progress) -> None:
         progress.expect(what, left.unmarked)
 
 
+def _telling(steps: Iterator[Step], naming: Collection[RunId]) -> Iterator[Step]:
+    """The steps with the file that some get once the assets that they name are there."""
+    for step in steps:
+        yield replace(step, own_files=(*step.own_files, ASSETS_FILE)) if _is_to_tell(step, naming) else step
+
+
+def _is_to_tell(step: Step, naming: Collection[RunId]) -> bool:
+    path = step.path_of(ASSETS_FILE)
+    return step.source in naming and ASSETS_FILE not in step.own_files and path not in step.refused_files
+
+
 def _told(steps: Iterator[Step], progress: Progress) -> Iterator[Step]:
     at = 0
     for at, step in enumerate(steps, 1):
@@ -114,15 +131,23 @@ class _Counting:
     chosen: frozenset[RunId] | None
     """Roots of the chosen units; None: all."""
     prefer: Prefer
+    naming: frozenset[RunId]
     units: DueUnits
     left: Left = field(default_factory=Left)
 
     @classmethod
     def of(
-        cls, archive: Archive, ledger: TargetLedger, selection: Selection, prefer: Prefer, units: DueUnits | None
+        cls,
+        archive: Archive,
+        ledger: TargetLedger,
+        selection: Selection,
+        prefer: Prefer,
+        *,
+        naming: frozenset[RunId],
+        units: DueUnits | None,
     ) -> _Counting:
         chosen = None if selection.everything else frozenset(planned_units(archive, selection))
-        return cls(archive, Due(archive, ledger), chosen, prefer, units or DueUnits())
+        return cls(archive, Due(archive, ledger), chosen, prefer, naming, units or DueUnits())
 
     def seen(self, steps: Iterator[Step]) -> Iterator[Step]:
         """The steps as they will be sent, each counted."""
@@ -154,11 +179,17 @@ class _Counting:
             receipt = self.due.ledger.receipt(step.source, RunItem.CREATE)
             if receipt is not None and receipt.state is State.REFUSED:
                 left.refused += 1
+            elif self._add_late(step):
+                left.changed += 1
+                left.runs += 1
             else:
                 left.there += 1
             return
         left.unmarked += 1
         self.units.add(step, self.archive)
+        self._add_late(step)
+        if step.source in self.naming:
+            self.units.returning.add(step.source)
         if self.prefer is not Prefer.SOURCE and self.due.is_kept(step):
             left.edited += 1
             return
@@ -176,6 +207,15 @@ class _Counting:
             self._add_known(step, receipts, rows)
         left.unsettled += any(one.state is State.SENDING for one in receipts.values())
         left.runs = left.new + left.begun + left.changed + left.hidden
+
+    def _add_late(self, step: Step) -> bool:
+        """The file that it gets once the assets that it names are there; False where it has it, or gets none."""
+        if not _is_to_tell(step, self.naming):
+            return False
+        receipt = self.due.ledger.receipt(step.source, FileItem(step.path_of(ASSETS_FILE)))
+        lacks = receipt is None or receipt.state is not State.SENT
+        self.left.own_files += lacks
+        return lacks
 
     def _add_known(self, step: Step, receipts: Receipts, rows: DueRows) -> None:
         """A run that was created."""

@@ -110,11 +110,13 @@ async def _replay(
     await assets.look()
     await assets.before_runs()
     replaying = _Replaying.of(archive, source, target, options=options, profile=profile, progress=progress, width=width)
+    replaying.runs.returning |= due.returning
     sent: PartSent | None = None
     if by is not None and due.weights and profile.ids == "ours":
         briefing = await briefed(replaying.owners, replaying.placing.found, due, width)
         sent = await by(due, options, profile, briefing, partial(held_for, target))
         await replaying.owners.look_again(sent.looked, width)
+        replaying.runs.counted |= due.returning
     elif not planned.left or planned.left.unmarked:  # otherwise every run would be found whole a second time
         assets.changed.clear()
         await replaying.send_units(selection)
@@ -253,7 +255,7 @@ class _Replaying:
 
     def result(self) -> Replayed:
         return Replayed(
-            runs=self.runs.count + len(self.runs.touched),
+            runs=self.runs.count + self.runs.told(self.runs.touched),
             points=self.points_sent,
             files=self.files_sent.files,
             own_files=self.files_sent.made,
@@ -328,7 +330,7 @@ class _Replaying:
         await self.owners.settle({step.run.experiment for step in steps}, self.width)
         hidden = {there.experiment for there in self.runs.known.values() if is_taken_back(there)}
         await self.owners.look_again(hidden, self.width)
-        carry(self.ledger, self.naming, steps)
+        self.runs.returning |= carry(self.ledger, self.naming, steps)
         for step in steps:
             asked = step.unit != none_of and step.source not in self.failed and not self.runs.is_current(step)
             bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known, asked=asked)
@@ -366,7 +368,7 @@ class _Replaying:
         sound = self._sound(batch)
         with_rows = [step.source for step in sound if self.profile.values_with_rows and step.series]
         await self.runs.create(sound, with_rows)
-        self.progress.done("runs begun", len(self._sound(sound)))
+        self.progress.done("runs begun", self.runs.told(step.source for step in self._sound(sound)))
         for step in sound:
             if step.source in self.runs.refused:
                 await self._within(step, self.in_part.create(step, self.runs.refused.pop(step.source)))
@@ -383,7 +385,7 @@ class _Replaying:
                     there += await self.runs.finish(self._sound([step]))
         whole = {step.source: self._mark(step) for step in there}
         self.ledger.mark_whole(whole)
-        self.progress.done("runs complete", len(there))
+        self.progress.done("runs complete", self.runs.told(whole))
 
     def _mark(self, step: Step) -> Payload:
         """What the receipt of the whole run says: one with values that stay as they are is looked at by every call."""
@@ -425,7 +427,7 @@ class _Replaying:
             self.files_sent = self.files_sent.and_then(sent)
             if sent.files:
                 self.runs.touched.add(step.source)
-            self.progress.done("runs filled")
+            self.progress.done("runs filled", self.runs.told([step.source]))
         except ServiceError as error:
             self._fail(step.source, noted(error, f"run {step.source}"), error.remedy)
 

@@ -7,7 +7,7 @@ there since stay.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from azureml_replay.archive import digests
@@ -84,7 +84,11 @@ class RunSender:
     touched: set[RunId] = field(default_factory=set)
     """Of this window, runs of which anything was sent: the caller adds those whose contents went."""
     count: int = 0
-    """How many those of earlier windows are."""
+    """How many those of earlier windows are, each once."""
+    returning: set[RunId] = field(default_factory=set)
+    """Runs that may come in a window again."""
+    counted: set[RunId] = field(default_factory=set)
+    """Of these, those that `count` has."""
     kept: dict[RunId, frozenset[str]] = field(default_factory=dict)
     """Run -> values that changed on both sides, of which the target's stayed. Every call looks at such a run again."""
     accepted: set[RunId] = field(default_factory=set)
@@ -92,10 +96,15 @@ class RunSender:
 
     def begin_window(self) -> None:
         """Let go of the runs so far: 100,000 ids take 10 MB."""
-        self.count += len(self.touched)
+        self.count += len(self.touched - self.counted)
+        self.counted |= self.touched & self.returning
         self.touched.clear()
         self.created.clear()
         self.shown.clear()
+
+    def told(self, runs: Iterable[RunId]) -> int:
+        """How many of these are in no earlier window."""
+        return sum(run not in self.counted for run in runs)
 
     def is_current(self, step: Step) -> bool:
         """True where neither `create` nor `finish` would send anything."""

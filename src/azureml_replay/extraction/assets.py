@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.archive.assets import GONE, AssetExtraction
+from azureml_replay.archive.assets import GONE, NAME_TAKEN_OUT, AssetExtraction
 from azureml_replay.errors import NotFound, Rejected, Remedy, ServiceError, UserError, noted
 from azureml_replay.model import Location, RunDetails, RunId
 from azureml_replay.planning.asset_names import names_of
 from azureml_replay.planning.assets import AssetChoice, AssetName, AssetScope, wants_bytes
 from azureml_replay.progress import Progress
+from azureml_replay.redact import has_replacement
 from azureml_replay.workers import for_each
 from azureml_replay.workspace.asset import IN_ORDER, KEPT_ONLY, Asset, AssetContainer, AssetKey, AssetKind
 from azureml_replay.workspace.assets import AssetSource, has_assets
@@ -143,17 +144,18 @@ class AssetBringer:
     async def _bring_kind(self, kind: AssetKind, made_by: frozenset[RunId] | None, width: int) -> None:
         """All versions of all names; with `made_by` those that these runs made, and those that something names.
 
-        Where documents that are only kept may not be listed, the rest is brought.
+        Where documents that are only kept may not be listed, the rest is brought. A name without a version is told.
         """
-        named = frozenset(self.archive.named_assets())
+        named, empty = frozenset(self.archive.named_assets()), list[str]()
 
         async def one(container: AssetContainer) -> None:
             found: list[Asset] = []
             async for page in self._asking().asset_versions(kind, container.name):
                 found += [a for a in page if made_by is None or a.key in named or self._is_of(a, made_by)]
-            if found and kind not in KEPT_ONLY:
+            if (found or made_by is None) and kind not in KEPT_ONLY:
                 self.archive.put_asset_container(container)
                 self._containers.add(container.key)
+                empty.extend([] if found else [container.name])
             self._keep(found)
 
         async def names() -> list[AssetContainer]:
@@ -165,6 +167,8 @@ class AssetBringer:
             if kind not in KEPT_ONLY:
                 raise
             self._fail(AssetKey(kind, "", ""), error)
+        if made_by is None:
+            self.archive.put_empty_names(kind, empty)
 
     @staticmethod
     def _is_of(asset: Asset, runs: frozenset[RunId]) -> bool:
@@ -184,6 +188,9 @@ class AssetBringer:
 
     async def _bring_one(self, key: AssetKey) -> None:
         """One asset; an error is about this one only."""
+        if has_replacement(key.label):
+            self.archive.lack_asset(key, NAME_TAKEN_OUT)
+            return
         try:
             asset = await self._asking().asset(key)
         except Rejected as error:
@@ -199,7 +206,7 @@ class AssetBringer:
 
     def _keep(self, assets: list[Asset]) -> None:
         self.archive.put_assets(assets, {one.key: NOT_LISTED_YET for one in assets if self._is_to_be_listed(one)})
-        self.brought.update(asset.key for asset in assets)
+        self.brought.update(self.archive.known_as(asset.key) for asset in assets)
         self.progress.done("assets extracted", len(assets))
 
     def _names(self) -> list[AssetKey]:

@@ -59,7 +59,7 @@ class ExtractOptions:
     assets: AssetChoice = field(default_factory=AssetChoice)
     """Bring the models, environments, data, components and code that runs refer to."""
     check_all: bool = False
-    """Read every run again, changed or not."""
+    """Read every run again, changed or not; with `download` also the bytes of files that storage tells by size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ async def extract(
     if options.code:
         await code.bring()
     await assets.bring(width)
-    download = Download(source, archive, progress)
+    download = Download(source, archive, progress, options.check_all)
     if options.artifacts and options.download:
         await download.bring_assets(width)
     return Extracted(
@@ -285,7 +285,7 @@ class _Extraction:
         ids = (run for run in self.archive.pending_ids() if run not in without)
         found = self._with_last(ids) if self.options.metrics is Metrics.LAST else self._without_last(ids)
         await for_each(found, self._bring_run, width)
-        download = Download(self.source, self.archive, self.progress)
+        download = Download(self.source, self.archive, self.progress, self.options.check_all)
         if self.options.artifacts and self.options.download:
             await download.bring(width)
         return PartExtracted(

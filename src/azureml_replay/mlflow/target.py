@@ -42,7 +42,8 @@ class MlflowTarget(MlflowWorkspace):
         """Nothing is asked."""
         super().__init__(config, sender, version)
         rest = self._rest
-        self._prefix = config.experiment_prefix
+        self.experiment_prefix = config.experiment_prefix
+        """What stands before the names of experiments."""
         self._closed: set[str] = set()
         """Names of experiments that are deleted, and their runs with them."""
         self._listed = False
@@ -80,7 +81,7 @@ class MlflowTarget(MlflowWorkspace):
         return replace(found, run=self._as_written(found.run))
 
     def _is_ours(self, experiment: Experiment) -> bool:
-        return experiment.name.startswith(self._prefix)
+        return experiment.name.startswith(self.experiment_prefix)
 
     def _note(self, experiments: Sequence[Experiment]) -> None:
         self._names.update({one.id: one.name for one in experiments})

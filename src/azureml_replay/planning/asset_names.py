@@ -8,6 +8,7 @@ from dataclasses import replace
 from azureml_replay.model import Json
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey, AssetKind, digest_of
 
+NAME_HELD = "the name is not archived there, as it would hide somebody's versions"
 _TAG, _PROPERTY = "tag ", "property "
 _UNNAMED = frozenset({AssetKind.CODE})
 """Kinds whose names nobody gives."""

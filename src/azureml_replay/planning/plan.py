@@ -131,12 +131,16 @@ class Step:
     def made_files(self) -> Iterator[PlannedFile]:
         """The files among `planned_files` that we make; `files/made.py` gives their content."""
         for path in self.own_files:
-            yield PlannedFile(own_path(self.run.id, path) if self.lender else path, made=path)
+            yield PlannedFile(self.path_of(path), made=path)
+
+    def path_of(self, made: str) -> str:
+        """The path in the target of a file that we make."""
+        return own_path(self.run.id, made) if self.lender else made
 
     def made_by_others(self) -> frozenset[str]:
         """Paths of files that this replay does not make, and one from another archive may: with code, job, overflow."""
         others = (path for path in self.may_make if path not in self.own_files)
-        return frozenset(own_path(self.run.id, path) if self.lender else path for path in others)
+        return frozenset(map(self.path_of, others))
 
     @property
     def unsent(self) -> frozenset[SeriesKey]:

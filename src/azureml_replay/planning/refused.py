@@ -63,6 +63,8 @@ def without(run: Run, names: Sequence[ValueName]) -> Run:
     return replace(run, **changed) if changed else run
 
 
+HIDES = "archiving it would hide "
+"""The beginning of the reason why an experiment stays active in a target: nobody refused it, replay left it so."""
 REFUSED = "the target refused it: "
 """The beginning of the reason of each omission that is a refusal."""
 NEW_IDS = "replay --ids new"
@@ -71,7 +73,7 @@ NEW_IDS = "replay --ids new"
 
 def refused_by(words: str) -> str:
     """The reason of an omission."""
-    return f"{REFUSED}{words}"
+    return words if words.startswith(HIDES) else f"{REFUSED}{words}"
 
 
 def refused_with(parent: RunId) -> str:

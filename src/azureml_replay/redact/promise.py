@@ -41,8 +41,9 @@ _WHERE = f"""
 Texts are searched wherever they stand: descriptions, tags, properties, parameters, inputs and outputs, definitions,
 errors and warnings, texts in metrics and tables, metadata of files, and whatever the log and the terminal say.
 A secret becomes `***`; what stands around it stays. In a name (of a metric, a column, a file, a tag, a parameter, an
-experiment) it becomes `redacted-` and eight hexadecimal digits of its digest, four where a person may have chosen it:
-equal names stay equal, and different ones different. Such a file is found again in the source by listing its folder.
+experiment, an asset) it becomes `redacted-` and eight hexadecimal digits of its digest, four where a person may have
+chosen it: equal names stay equal, and different ones different. Such a file is found again in the source by listing its
+folder.
 
 **By name**: the value of a key such as `password`, `accountKey`, `clientSecret`, `HF_TOKEN`, `connectionString`, of
 environment variables that end in `_KEY`, `_TOKEN`, `_SECRET` and the like, and what follows `--password` in a list of

@@ -389,15 +389,26 @@ def _named(choice: AssetChoice, held: Mapping[AssetKey, Asset], led: frozenset[A
     return (closure(named, held) & held.keys()) | outputs
 
 
-def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection, options: Carried) -> AssetPlan | None:
-    """The figures of a plan's assets; None where none are chosen. What cannot be had is told whatever is chosen."""
+@dataclass(frozen=True, slots=True)
+class AssetsAhead:
+    """What a plan says of assets, and of the runs that wait for them."""
+
+    plan: AssetPlan | None
+    """None where none are chosen. What cannot be had is told whatever is chosen."""
+    naming: frozenset[RunId] = frozenset()
+    """Runs that name one that is to be made: they are sent again once it is there, with a file that says so."""
+
+
+def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection, options: Carried) -> AssetsAhead:
+    """The figures of a plan's assets. Asks nobody. Raises UserError where none has a name that was chosen."""
     planning = AssetPlanning(archive, ledger, selection, options.assets.stores)
     _refuse_unknown(archive, options.assets, planning.held)
     chosen = planning.widened(options)
     planned, lacking = planning.of(chosen), {**archive.missed_assets(), **dict(planning.unread([chosen]))}
     if options.assets.none and not planned and not lacking:
-        return None
+        return AssetsAhead(None)
     told = summarized(planned, archive.outside_uses())
     lost, extracted = (*told.lost, *planning.lost_of_names(planned)), archive.asset_extraction() is not None
     omitted = (*told.omitted, *((str(key), reason) for key, reason in lacking.items()))
-    return replace(told, omitted=omitted, lost=lost, extracted=extracted)
+    coming = {one.key for one in planned if one.fate is AssetFate.CREATE}
+    return AssetsAhead(replace(told, omitted=omitted, lost=lost, extracted=extracted), archive.runs_naming(coming))

@@ -19,6 +19,7 @@ from azureml_replay.files.receipts import payload_of
 from azureml_replay.model import Artifact, Finding, Location, Omission, RunId, StoredFile
 from azureml_replay.target.assets_there import is_below, relative
 from azureml_replay.verification.files import Doubtful, sent_before, written_since
+from azureml_replay.verification.outdated import as_read, note_outdated
 from azureml_replay.verification.proof import compare_bytes
 from azureml_replay.workspace.asset import TABLE_FILE, TABLE_ORIGINAL, Asset, AssetKey
 from azureml_replay.workspace.assets import AssetTarget
@@ -150,6 +151,10 @@ class AssetFileCheck:
                 md5 = None
             if md5 is not None:
                 differing = await compare_bytes(self.target, NOBODY, path, md5, there[path].location)
+                if differing and note_outdated(
+                    self.ledger, owner_of(key), path, wanted[path], as_read(there[path], differing[0])
+                ):
+                    self.ledger.expect_asset_again(key)
                 found += (self._about(key, one) for one in differing)
             elif path in doubtful.touched:
                 found += self._known(key, path) or [self._about(key, written_since(NOBODY, path))]

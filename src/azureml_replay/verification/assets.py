@@ -13,7 +13,7 @@ from azureml_replay.comparison.three_way import Fate
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Editable, Finding, Json, Omission
 from azureml_replay.planning.asset_lineage import comes_from, is_taken_back
-from azureml_replay.planning.asset_names import digest_of_name
+from azureml_replay.planning.asset_names import NAME_HELD, digest_of_name
 from azureml_replay.planning.assets import UNLINKED, says
 from azureml_replay.planning.lineage import PROPERTY
 from azureml_replay.planning.references import AssetFate
@@ -100,6 +100,8 @@ class AssetProof:
             name, wanted = (held.get((found.kind, found.name)) if found else None), container
             if found is not None:
                 wanted, _ = self.expected.container(container, found.name)
+                if wanted is not None and receipt is not None and says(receipt.detail, NAME_HELD):
+                    wanted = replace(wanted, archived=False)
                 more = beside(name.fields, wanted.fields if wanted else {}) - sent.keys() - {ARCHIVED} if name else ()
                 own = receipt is not None and receipt.state is AssetState.ADOPTED
                 ours = bool(more) and not own and await self._is_ours(found.kind, found.name)

@@ -26,6 +26,7 @@ from azureml_replay.planning.files import ALL_FILES, FileChoice
 from azureml_replay.planning.made_files import MADE
 from azureml_replay.planning.plan import Step
 from azureml_replay.planning.reuse import FOLDER, own_path
+from azureml_replay.verification.outdated import as_read, note_outdated
 from azureml_replay.verification.proof import compare_bytes
 from azureml_replay.workspace.asset_rule import ASSETS_FOLDER
 from azureml_replay.workspace.put_files import HeldFile
@@ -324,6 +325,9 @@ class FileCheck:
             else:
                 differing = await compare_bytes(self.target, run, path, md5 or b"", stored[path].location)
                 found += differing
+                origin = expected.origins.get(path)
+                if differing and origin and origin.stored:
+                    note_outdated(self.ledger, run, path, origin.stored, as_read(stored[path], differing[0]))
                 if not differing and md5 and path in doubtful.stale:
                     now = replace(expected.files[path], md5=md5)
                     self._keep_proven(run, path, expected.payloads[path], now, stored[path])

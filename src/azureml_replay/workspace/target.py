@@ -178,6 +178,12 @@ def finds_elsewhere(target: object) -> TypeGuard[FindsElsewhere]:
     return hasattr(target, "tagged_elsewhere")
 
 
+def prefix_of(target: object) -> str | None:
+    """What a target writes before the names of experiments, an empty text too; None for one that writes nothing."""
+    prefix: str | None = getattr(target, "experiment_prefix", None)
+    return prefix
+
+
 class TakesValuesWithRows(Protocol):
     """A target that takes the values of a run and its rows together; see `TargetProfile.values_with_rows`."""
 

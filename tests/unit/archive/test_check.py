@@ -37,6 +37,7 @@ UNDER_NO_DIGEST = {
     "asset_extraction.id": "always 1",
     "asset.read_at": "when it was read: another moment for each archive of the same source",
     "asset_container.read_at": "the same of a name",
+    "run.extracted_at": "the same of a run",
     "session.id": "in which order the rows came",
     "run.state": "whether the next extract brings the run again",
 }

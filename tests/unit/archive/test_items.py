@@ -39,6 +39,7 @@ TEXTS: dict[str, Item] = {
     "points/0": ChunkItem(0),
     "points/12": ChunkItem(12),
     "unread": RunItem.UNREAD,
+    "experiment prefix": RunItem.PREFIX,
     "file/outputs/create": FileItem("outputs/create"),
     "file/points/1": FileItem("points/1"),
     "experiment a b": ExperimentItem("a b"),

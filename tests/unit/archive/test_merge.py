@@ -17,13 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.assets import NO_VERSION
 from azureml_replay.archive.checking import check
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.edits import Acceptance, Edit, digest
 from azureml_replay.archive.evidence import Aspect, Topic, Way
 from azureml_replay.archive.items import ChunkItem, ExperimentItem, Payload, RunItem
 from azureml_replay.archive.merging.merge import Merged, merge
-from azureml_replay.archive.reading import HISTORY_LEFT_OUT
+from azureml_replay.archive.reading import FILES_LEFT_OUT, HISTORY_LEFT_OUT
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
@@ -46,6 +47,7 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.planning.experiments import OWNER
+from azureml_replay.workspace.asset import AssetKind
 from looks import looked_at
 from old_archives import NUMBERS, unpacked
 from unit.archive.full import SOURCE as FULL_SOURCE
@@ -204,7 +206,7 @@ def a_run(modified: int = 1, rows: int = 2, *left_out: Omission, **fields: Any) 
 )
 def test_a_run_comes_whole_from_one_side(tmp_path: Path, one: Held, other: Held, turned: bool) -> None:
     """Whichever is folded into whichever; with a generation above both, by which nothing counts as sent."""
-    first, second = extracted(tmp_path / "1", [one]), extracted(tmp_path / "2", [other])
+    second, first = extracted(tmp_path / "2", [other]), extracted(tmp_path / "1", [one])
     expected = sound(first)[0]
     into, come = (second, first) if turned else (first, second)
     with Archive.open(into) as archive:
@@ -219,6 +221,70 @@ def test_a_run_comes_whole_from_one_side(tmp_path: Path, one: Held, other: Held,
         assert (archive.ledger(TARGET).receipt(one.run.id, RunItem.WHOLE) is None) is turned
         older = one.run.modified < other.run.modified  # type: ignore[operator]
         assert [row.extracted for row in archive.listing()] == [not older]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("known", ["both", "one", "none"])
+def test_a_file_that_was_replaced_is_as_whoever_read_it_last(tmp_path: Path, known: str, turned: bool) -> None:
+    """Nothing of the run says so. Where nobody knows who read it last, it is to be read again."""
+    folders = [extracted(tmp_path / name, [a_run()]) for name in ("old", "same", "new")]
+    replaced(folders[2], "2")
+    forget(folders[0] if known == "one" else None, *(folders if known == "none" else ()))
+    first = tmp_path / "first"
+    shutil.copytree(folders[2], first)
+
+    # the third read what the first had, before: that makes it no newer
+    merged(*([folders[0], folders[1], first] if turned else [first, folders[1], folders[0]]))
+
+    into = folders[0] if turned else first
+    assert [row.extracted for row in sound(into)[1]] == [known != "none"]
+    if known != "none":
+        assert sound(into)[0] == sound(folders[2])[0]
+    with Archive.open(into, write=False) as archive:
+        (etag,) = {one.stored.etag for one in archive.artifacts(RunId("r0")) if one.stored}
+    assert known == "none" or etag == "2"
+    told = sound(into)
+    merged(into, folders[1], folders[2])
+    assert sound(into) == told
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_has_less_and_was_read_later_is_to_be_read_again(tmp_path: Path, turned: bool) -> None:
+    """It may have lost a file, and got others; what it left out by choice says nothing."""
+    more = replace(a_run(), files=("a", "b"))
+    no_files = replace(a_run(1, 2, Omission(RunId("r0"), "files", FILES_LEFT_OUT)), files=())
+    for number, (other, left) in enumerate(((a_run(), False), (no_files, True))):
+        first = extracted(tmp_path / f"1{number}", [more])
+        second = extracted(tmp_path / f"2{number}", [other])
+        expected = sound(first)[0]
+        into, come = (second, first) if turned else (first, second)
+
+        merged(into, come)
+
+        assert sound(into)[0] == expected
+        assert [row.extracted for row in sound(into)[1]] == [left]
+
+
+def replaced(folder: Path, etag: str) -> None:
+    """The run is extracted again, with a file that somebody replaced at the source."""
+    with Archive.open(folder) as archive:
+        archive.bring_again(RunId("r0"))
+        archive.begin(RunId("r0"))
+        archive.put_chunk(RunId("r0"), [points("r0", 0, 2)])
+        one = artifact("r0", "a")
+        assert one.stored is not None
+        one = replace(one, stored=replace(one.stored, etag=etag))
+        archive.put_artifacts(RunId("r0"), [one])
+        archive.put_omissions([Omission(RunId("r0"), "metric x", "left out")])
+        archive.complete(RunId("r0"))
+        keep(archive, one)
+
+
+def forget(*folders: Path | None) -> None:
+    """As an older version left it, which noted no moments."""
+    for folder in filter(None, folders):
+        with closing(sqlite3.connect(folder / "archive.db")) as database, database:
+            database.execute("update run set extracted_at = null")
 
 
 def test_what_was_only_listed_waits_for_the_next_extraction(tmp_path: Path) -> None:
@@ -686,9 +752,13 @@ def test_a_read_only_disk_is_read(tmp_path: Path) -> None:
 
 
 def test_assets_come_with_what_became_of_them(tmp_path: Path) -> None:
-    """What ours lacks, with its files, who names it, and the receipt of the target; twice is as once."""
+    """What ours lacks, with its files, who names it, and the receipt of the target; twice is as once.
+
+    A name that has a version in either is none without one.
+    """
     full(tmp_path / "other")
     with Archive.create(tmp_path / "ours", FULL_SOURCE, redact=("*.private",)) as archive:
+        archive.put_empty_names(AssetKind.MODEL, ("m", "n"))
         for _ in range(2):
             merge(archive, [tmp_path / "other"])
         (asset,) = archive.assets()
@@ -698,4 +768,5 @@ def test_assets_come_with_what_became_of_them(tmp_path: Path) -> None:
         assert [one.there.version for one in receipts.values()] == ["2"]
         assert archive.runs_that_use(asset.key) == [RunId("r1")]
         assert archive.asset_extraction() is not None
+        assert [str(key) for key, why in archive.lacking_assets().items() if why == NO_VERSION] == ["model n"]
         assert check(archive).damages == ()

@@ -41,6 +41,7 @@ RELEASED: list[str] = [
     "2cc394d85ec7af18",
     "a5fbdaec7a8da89b",
     "76c44d62b7ca1cae",
+    "bf4ceb3d9e921201",
 ]
 """Digest of every migration, without comments and spaces. A released one never changes: append another."""
 

@@ -37,6 +37,10 @@ class AssetFold(Both):
             "temp.unlisted u where u.kind = asset_lack.kind and u.name = asset_lack.name "
             "and u.version = asset_lack.version)"
         )
+        self._execute(
+            "delete from asset_lack where version = '' and exists (select 1 from asset a "
+            "where a.kind = asset_lack.kind and a.name = asset_lack.name)"
+        )
         self._fold_extractions()
 
     def _differing(self, table: str) -> Iterator[tuple[str, ...]]:

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from azureml_replay.archive.merging.both import Both, listed, within
 from azureml_replay.archive.merging.choice import Chosen, RunFacts, chosen, same
-from azureml_replay.archive.reading import FILES_LEFT_OUT, HISTORY_LEFT_OUT, METRICS_LEFT_OUT
+from azureml_replay.archive.reading import FILES_AS_BEFORE, FILES_LEFT_OUT, HISTORY_LEFT_OUT, METRICS_LEFT_OUT
 from azureml_replay.archive.schema import STAGED_TABLES
 from azureml_replay.archive.sums import ROOT_PART
 from azureml_replay.json_text import spaced
 
 _FACTS = (
     f"generation, state, substr(content_digest, 1, {ROOT_PART}), ifnull(modified, ''), "
-    "json_array(parent, experiment, status, kind, created, modified, creator, tags)"
+    "json_array(parent, experiment, status, kind, created, modified, creator, tags), extracted_at"
 )
 _THOSE = "(select value from json_each(?))"
 _WANTED = "(selected or generation > 0)"
 """A listing that was cut leaves others, which nobody asked for."""
-_LESS = {METRICS_LEFT_OUT: 2, HISTORY_LEFT_OUT: 1, FILES_LEFT_OUT: 1}
-"""Reasons for which an extraction leaves out what another one brings -> how much."""
+_LESS = {
+    METRICS_LEFT_OUT: ("series", 2),
+    HISTORY_LEFT_OUT: ("series", 1),
+    FILES_LEFT_OUT: ("files", 1),
+    FILES_AS_BEFORE: ("files", 1),
+}
+"""Reasons for which an extraction leaves out what another one brings -> of which part of the digest, and how much."""
 
 
 class RunFold(Both):
@@ -51,6 +57,7 @@ class RunFold(Both):
         whats = {run: chosen(ours.get(run), theirs[run]) for run in runs}
         taken = {run: what for run, what in whats.items() if what.theirs}
         self._keep_ours({run: what for run, what in whats.items() if not what.theirs})
+        self._note_later(ours, theirs)
         self._take(taken, theirs)
         new = sum(run not in ours for run in taken)
         (points,) = self._one("select ifnull(sum(rows), 0) from series s join temp.taken t on t.id = s.run where now")
@@ -68,11 +75,11 @@ class RunFold(Both):
         key = (run, facts.generation)
         of, where = f"from {archive}", "where run = ? and generation = ?"
         sql = f"select reason {of}.omission {where} and origin = 'extract'"  # our own words
-        lacking = sum(_LESS.get(reason, 0) for (reason,) in self._all(sql, key))
+        less = [_LESS[reason] for (reason,) in self._all(sql, key) if reason in _LESS]
         (rows,) = self._one(f"select ifnull(sum(rows), 0) {of}.series {where}", key)
         (files,) = self._one(f"select count(size_bytes) {of}.artifact {where}", key)
-        told = (facts.generation, facts.state, facts.digest, facts.modified, facts.listed)
-        return RunFacts(*told, lacking=lacking, rows=rows, files=files)
+        parts, lacking = frozenset(part for part, _ in less), sum(much for _, much in less)
+        return replace(facts, less=parts, lacking=lacking, rows=rows, files=files)
 
     def _keep_ours(self, runs: Mapping[str, Chosen]) -> None:
         """Ours, which may be chosen there alone, or be known there to be of an older state."""
@@ -81,6 +88,12 @@ class RunFold(Both):
             "where id = ?",
             ((what.state, run) for run, what in runs.items()),
         )
+
+    def _note_later(self, ours: Mapping[str, RunFacts], theirs: Mapping[str, RunFacts]) -> None:
+        """Of runs that both read as the same, when that was last."""
+        alike = [(run, ours[run].extracted or 0) for run in theirs if run in ours and same(ours[run], theirs[run])]
+        later = [(at, run) for run, before in alike if (at := theirs[run].extracted or 0) > before]
+        self._executemany("update run set extracted_at = ? where id = ?", later)
 
     def _take(self, runs: Mapping[str, Chosen], theirs: Mapping[str, RunFacts]) -> None:
         self._execute("update temp.taken set now = 0 where now")

@@ -103,14 +103,22 @@ def _renamed(
 
 def _placed(asset: Asset, body: Mapping[str, Any], scope: Scope, web: str | None) -> dict[str, Any]:
     """The key that says where the bytes lie."""
-    place = asset.place
+    place, kind = asset.place, asset.key.kind
     if place is None:
         return {}
-    if asset.key.kind is AssetKind.ENVIRONMENT:
-        return {BUILD: {**(body.get(BUILD) or {}), CONTEXT: web}} if body.get(BUILD) else {}
-    if asset.key.kind is AssetKind.CODE:
-        return {URI_OF[AssetKind.CODE]: web}
-    return {URI_OF[asset.key.kind]: long_uri(place, scope)} if asset.key.kind in URI_OF else {}
+    if kind is AssetKind.ENVIRONMENT:
+        build = body.get(BUILD)
+        return {BUILD: {**build, CONTEXT: _as_spelt(web, build.get(CONTEXT))}} if build else {}
+    if kind not in URI_OF:
+        return {}
+    uri = web if kind is AssetKind.CODE else long_uri(place, scope)
+    return {URI_OF[kind]: _as_spelt(uri, body.get(URI_OF[kind]))}
+
+
+def _as_spelt(uri: str | None, before: object) -> str | None:
+    """The URI of a folder without the slash at its end, where the source's document has none."""
+    bare = uri is not None and isinstance(before, str) and not before.endswith("/")
+    return uri.rstrip("/") if uri and bare else uri
 
 
 def registered_body(model: Asset, scope: Scope) -> dict[str, Any]:
@@ -153,7 +161,8 @@ def port_body(asset: Asset, run: RunId, scope: Scope) -> dict[str, Any]:
     What lies in no storage of the workspace is named by the URI that it has.
     """
     said, is_data = mapping(asset.content), asset.key.kind is AssetKind.DATA
-    uri = long_uri(asset.place, scope) if asset.place else str(said.get("lies") or "")
+    spelt = mapping(mapping(asset.document)["properties"]).get(URI_OF[asset.key.kind]) if is_of_arm(asset) else None
+    uri = _as_spelt(long_uri(asset.place, scope), spelt) if asset.place else str(said.get("lies") or "")
     port = {"outputName": asset.output} if asset.output is not None else {"inputName": asset.input}
     kind = _PORT_TYPES.get(str(said.get("type")), "UriFolder" if is_data else "CustomModel")
     return {"runId": run, **port, "uri" if is_data else "path": uri, "type": kind}

@@ -6,8 +6,10 @@ them (assets.md 4).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from posixpath import normpath
 from typing import Any
 
 import yaml  # type: ignore[import-untyped]
@@ -24,6 +26,9 @@ _NAMING = frozenset({"file", "folder", "pattern"})
 _QUOTES = frozenset({"'", '"'})
 _WHOLE_WORKSPACE = frozenset({Spelling.LONG, Spelling.LISTED})
 """Forms that name the workspace: all others mean the one in which the table is read."""
+_WILDS = {r"\*\*/": "(?:.*/)?", r"\*\*": ".*", r"\*": "[^/]*", r"\?": "[^/]"}
+"""In patterns, escaped -> what they take in."""
+_WILD = re.compile("|".join(map(re.escape, _WILDS)))
 
 
 def paths_of(text: str) -> list[str]:
@@ -132,6 +137,19 @@ def place_named(uri: str, scope: Scope) -> Location | None:
     if place is None or place.path.endswith("/"):
         return place
     return Location(place.datastore, f"{place.path}/")
+
+
+def reads(path: str, folder: Location, at: Location, scope: Scope) -> bool:
+    """True where a value of `paths` of the table in a folder, a pattern or a folder itself, takes in the file `at`."""
+    place = place_of_uri(path, scope)
+    if place is None and (parse(path) is not None or path.startswith("/") or _climbs(path)):
+        return False
+    where = place or Location(folder.datastore, normpath(folder.path + path))
+    taken = where.path.strip("/")
+    if where.datastore != at.datastore:
+        return False
+    pattern = _WILD.sub(lambda found: _WILDS[found[0]], re.escape(taken))
+    return at.path.startswith(f"{taken}/") or re.fullmatch(pattern, at.path) is not None
 
 
 def table_uri(place: Location, scope: Scope) -> str:

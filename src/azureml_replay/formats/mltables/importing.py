@@ -15,7 +15,7 @@ from azureml_replay.formats.mltables.choice import TableChoice
 from azureml_replay.formats.mltables.exporting import NO_ASSETS, with_assets
 from azureml_replay.formats.mltables.files import FileDue, TableFiles
 from azureml_replay.formats.mltables.folder import TableFolder, tables_in
-from azureml_replay.formats.mltables.looking import TableLook, TableLooks, created_of
+from azureml_replay.formats.mltables.looking import TableLook, TableLooks, created_of, read_beside
 from azureml_replay.formats.mltables.options import OnExists, OnMismatch, TableOptions, TablesImported
 from azureml_replay.formats.mltables.scopes import scope_at
 from azureml_replay.model import Location
@@ -134,6 +134,8 @@ class TableImporter:
         lacking, other, strange = await self.files.due(look.place, look.files)
         if other and not self.options.overwrite:
             return IN_THE_WAY.format(other[0].at.datastore, other[0].at.path)
+        if not self.options.overwrite:
+            look.notes += read_beside(look, strange, self.looks.target_scope)
         stale = [*strange, *(file.at for file in other)] if self.options.overwrite else []
         if not self.options.write:
             self._count([*lacking, *other], stale)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from azureml_replay.azure.wire.mltables import (
@@ -10,6 +10,7 @@ from azureml_replay.azure.wire.mltables import (
     TableMove,
     paths_of,
     place_named,
+    reads,
     table_asset,
     table_uri,
     with_paths,
@@ -26,6 +27,7 @@ from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind
 from azureml_replay.workspace.assets import AssetTarget
 
 MOST_SUFFIXES = 1_000
+READ_BESIDE = "the table reads what lies in its folder of the target and is not its own, too"
 
 
 @dataclass(slots=True)
@@ -48,6 +50,8 @@ class TableLook:
     place: Location | None = None
     """Its folder in the target; None where nothing is copied."""
     files: list[FileDue] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    """Values of its MLTable, as it is to be there; empty where nothing is copied."""
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -115,7 +119,7 @@ class TableLooks:
             return look
         if new != original:
             files.make(there, new, original)
-        look.place, look.files = there, listed
+        look.place, look.files, look.paths = there, listed, paths_of(new)
         return look
 
     def _asset(self, table: TableFolder, uri: str, paths: list[str]) -> Asset:
@@ -141,6 +145,16 @@ class TableLooks:
         yield version
         if self.options.on_exists is OnExists.SUFFIX:
             yield from (f"{version}_{number}" for number in range(1, MOST_SUFFIXES))
+
+
+def read_beside(look: TableLook, strange: Sequence[Location], scope: Scope) -> list[str]:
+    """What is to be said of files that lie in a table's folder of the target, and are none of the tables' own."""
+    folder = look.place
+    taken = sorted(at.path for at in strange if folder and any(reads(path, folder, at, scope) for path in look.paths))
+    if not taken:
+        return []
+    more = f", and {len(taken) - 1:,} more" if len(taken) > 1 else ""
+    return [f"{READ_BESIDE}: {taken[0]}{more}: --data-overwrite removes it, --target-prefix leads elsewhere"]
 
 
 def created_of(table: TableFolder) -> Instant | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from azureml_replay.errors import UserError
+
 
 class OnExists(Enum):
     """What becomes of a table whose name and version the target has for something else."""
@@ -38,6 +40,13 @@ class TableOptions:
     width: int = 12
     write: bool = True
 
+    def __post_init__(self) -> None:
+        """Raises UserError for a prefix that leads out of the datastore: blobs of such names no client reads."""
+        if self.prefix and any(part in ("", ".", "..") for part in self.prefix.split("/")):
+            raise UserError(
+                f"the prefix {self.prefix!r} is no folder: give names with / between them, without . and .."
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablesImported:
@@ -54,7 +63,7 @@ class TablesImported:
     failed: tuple[tuple[str, str], ...] = ()
     """Those for which a service failed: the same command continues."""
     notes: tuple[tuple[str, str], ...] = ()
-    """What of a table reads from elsewhere than its own folder."""
+    """What a table reads from elsewhere than its own folder, or of others in it."""
     files: int = 0
     bytes: int = 0
     """Of files that were copied now."""
