@@ -61,13 +61,17 @@ def test_jobs_name_what_their_originals_named_where_that_is_asked(
     line = ["replay", str(folder), "--target", str(target.path), *chosen]
 
     said = [run_json([*line, *more], capsys) for more in ((), ("--environment", "original"))]
+    assert run_command([*line[:-1], "--environment", "original"]) == 0
+    lacking = capsys.readouterr().out
     asyncio.run(migrated(source, target, folder, selection=Selection(include=("trained",)), options=EVERYTHING))
     there = run_json([*line, "--environment", "original"], capsys)
     done = asyncio.run(as_jobs(source, target, folder, both, "original"))
 
+    assert "none of these was brought into the target" in lacking
+    assert "--environment original" not in lacking, "it was just given"
     assert said == [{"environment": 1, "data": 1}] * 2
     assert there == {}
-    assert (done.failed, done.unnamed, done.verdict and done.verdict.findings) == ((), {}, 0)
+    assert (done.failed, done.unnamed, done.original, done.verdict and done.verdict.findings) == ((), {}, True, 0)
     client, plane = client_of(target), Plane(target, token())
     command = plane.arm(f"/jobs/{told['run']}")["properties"]
     assert command["environmentId"].endswith("/environments/own-env/versions/2")

@@ -196,7 +196,8 @@ def show(
         waiting = sum(1 for _ in waiting_units(archive, planned_units(archive, selection)))
         sums = summed(foreseen, planned, hierarchy if originals else drawn, terminal, waiting=waiting)
         roots = planned_units(archive, selection)
-        sums.unnamed = unnamed(archive, ledger if target else None, roots, original=options.environment == ORIGINAL)
+        sums.original = options.environment == ORIGINAL
+        sums.unnamed = unnamed(archive, ledger if target else None, roots, original=sums.original)
     sums.left = foreseen.left if target else None
     terminal.result(sums, prose(sum_lines(sums, price_per_hour, target.ref.short if target else "")))
 
@@ -255,20 +256,22 @@ def submitted(done: SyntheticReplayed) -> Iterator[Line]:
     if done.mended:
         yield f"tags, description or name of {counted(done.mended, 'run')} brought up to date where they stand"
     yield from refused(done.refused)
-    yield from unnamed_lines(done.unnamed)
+    yield from unnamed_lines(done.unnamed, original=done.original)
     if done.changed:
         jobs, starts = counted(done.changed, "job"), counted(done.starts, "container start")
         yield f"the plan of {jobs} changed since: this command with --resubmit changed submits anew, {starts}"
 
 
-def unnamed_lines(kinds: Mapping[str, int]) -> Iterator[str]:
-    """That jobs do not name what their originals named; none where they do."""
+def unnamed_lines(kinds: Mapping[str, int], *, original: bool) -> Iterator[str]:
+    """That jobs do not name what their originals named, and what to do about it; none where they do.
+
+    `original`: they were to name what is there.
+    """
     if kinds:
         told = ", ".join(f"{size:,} {kind}" for kind, size in kinds.items())
-        yield (
-            f"named by the originals and not by their jobs: {told}; --environment original names what a replay without "
-            "--mode synthetic brought into the target"
-        )
+        lacking = "none of these was brought into the target: a replay without --mode synthetic brings what can be had"
+        flag = "--environment original names what a replay without --mode synthetic brought into the target"
+        yield f"named by the originals and not by their jobs: {told}; {lacking if original else flag}"
 
 
 def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> Iterator[Line]:
@@ -281,7 +284,7 @@ def sum_lines(sums: DryRun, price_per_hour: float | None, target: str = "") -> I
     contents = f"{counted(sums.points, 'point')}, {counted(sums.parameters, 'parameter')}"
     yield f"{contents}, {of_source(sums.files)} with {size}"
     yield left_out(sums.reasons, target=target)
-    yield from unnamed_lines(sums.unnamed)
+    yield from unnamed_lines(sums.unnamed, original=sums.original)
     if sums.left is not None:
         yield to_submit(sums.left, sums.jobs)
     if price_per_hour is not None:

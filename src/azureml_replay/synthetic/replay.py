@@ -86,6 +86,8 @@ class SyntheticReplayed:
     """Run and what of it the target refused, as became known in this call: each is an omission, the rest is there."""
     unnamed: Mapping[str, int] = field(default_factory=dict)
     """Kind of asset (environment, data, model) -> how many the originals name, and their jobs do not."""
+    original: bool = False
+    """True where jobs were to name what the originals name, as far as it is in the target."""
 
 
 async def replay_synthetic(
@@ -350,4 +352,5 @@ class _Running:
             starts=sum(self.check.changed.values()) if verdict else 0,
             refused=(*self.stage.refused, *self.refusals.told),
             unnamed=self.unnamed,
+            original=self.submitting.originals is not None,
         )

@@ -61,6 +61,8 @@ class DryRun:
 
     unnamed: dict[str, int] = field(default_factory=dict)
     """Kind of asset (environment, data, model) -> how many the originals name, and their jobs do not."""
+    original: bool = False
+    """True where jobs were to name what the originals name, as far as it is in the target."""
 
     jobs: int = 0
     runs: int = 0
