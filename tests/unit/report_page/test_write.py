@@ -156,14 +156,15 @@ def test_a_picture_is_shown_where_the_archive_holds_it(tmp_path: Path) -> None:
     with Archive.create(tmp_path / "archive", SOURCE) as archive:
         names = [f"aml://artifactId/ExperimentRun/dcid.r/{path}" for path in ("a.png", "b.png")]
         put(archive, [run], {"r": [(image, [(0, BEGIN, (name,)) for name in names])]}, files=("a.png", "b.png"))
-        for path, data in (("a.png", b"\x89PNG\r\n\x1a\nrest"), ("b.png", b"<svg onload='x'>")):
+        picture, script = (data.ljust(1_234) for data in (b"\x89PNG\r\n\x1a\nrest", b"<svg onload='x'>"))  # as listed
+        for path, data in (("a.png", picture), ("b.png", script)):
             place = Location("workspaceartifactstore", f"ExperimentRun/dcid.r/{path}")
             with archive.incoming(StoredFile(location=place, size_bytes=len(data))) as incoming:
                 incoming.add(data)
                 archive.keep(incoming)
         (found,) = metrics_of(archive, run.id, MetricFindings(verified=False), Numbers()).tables
 
-    assert found.images == ("data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\nrest").decode(),)
+    assert found.images == ("data:image/png;base64," + base64.b64encode(picture).decode(),)
 
 
 def test_on_a_page_that_is_kept_there_is_no_today() -> None:
