@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from azureml_replay.direct.options import AssetsSent
     from azureml_replay.planning.assets import AssetPlan
 
+PACE = "Azure Resource Manager takes 200 writes at once, and 10 a second then"
 SHOWN = 20
 """Lines shown of one list; the rest is counted, and `--json` has all."""
 
@@ -23,13 +24,15 @@ def planned_assets(plan: AssetPlan | None) -> tuple[Branch, ...]:
         return ()
     kinds = [Branch(f"{kind}: {_fates(fates)}") for kind, fates in plan.kinds.items()]
     own = [Branch(f"{counted(plan.files, 'file')} of theirs, {amount('bytes', plan.bytes)}")] if plan.files else []
+    wait = -(-plan.least_s // 60)
+    slow = [Branch(f"at least {counted(wait, 'minute')}: {PACE}")] if plan.least_s >= 60 else []
     outside = [Branch(f"named, and elsewhere: {_fates(plan.outside)}")] if plan.outside else []
     omitted = [Branch(f"not made: {asset}: {why}") for asset, why in plan.omitted[:SHOWN]]
     omitted += [Branch(f"not whole: {asset}: {what}") for asset, what in plan.lost[:SHOWN]]
     rest = max(len(plan.omitted) - SHOWN, 0) + max(len(plan.lost) - SHOWN, 0)
     more = [Branch(f"and {rest:,} more (--json lists all)")] if rest > 0 else []
     count = sum(sum(fates.values()) for fates in plan.kinds.values())
-    return (Branch(counted(count, "asset"), (*kinds, *own, *outside, *omitted, *more)),)
+    return (Branch(counted(count, "asset"), (*kinds, *own, *slow, *outside, *omitted, *more)),)
 
 
 def sent_assets(sent: AssetsSent) -> Iterator[Branch]:

@@ -172,6 +172,8 @@ class AssetPlan:
     """What the target will not have of assets that it gets: the asset, and what with its reason."""
     extracted: bool = True
     """False where no extraction looked for assets."""
+    least_s: int = 0
+    """Seconds that the service makes those wait at least that are to be created."""
 
     @property
     def to_send(self) -> int:

@@ -411,4 +411,6 @@ def figures(archive: Archive, ledger: TargetLedger | None, selection: Selection,
     lost, extracted = (*told.lost, *planning.lost_of_names(planned)), archive.asset_extraction() is not None
     omitted = (*told.omitted, *((str(key), reason) for key, reason in lacking.items()))
     coming = {one.key for one in planned if one.fate is AssetFate.CREATE}
-    return AssetsAhead(replace(told, omitted=omitted, lost=lost, extracted=extracted), archive.runs_naming(coming))
+    least_s = planning.rule.least_s(len(coming))
+    told = replace(told, omitted=omitted, lost=lost, extracted=extracted, least_s=least_s)
+    return AssetsAhead(told, archive.runs_naming(coming))

@@ -46,6 +46,14 @@ class AssetRule:
     value: int | None = None
     """Characters of a tag's value, of a property's, and of a description; None: any number."""
     tag_key: int | None = None
+    at_once: int = 200
+    a_second: int | None = 10
+    """Writes that the service takes at once, and then each second (Azure Resource Manager's limits of a principal in a
+    region); None: any number."""
+
+    def least_s(self, writes: int) -> int:
+        """Seconds that so many writes take at least."""
+        return max(writes - self.at_once, 0) // self.a_second if self.a_second else 0
 
 
 AZURE_ML_ASSETS = AssetRule()
@@ -57,6 +65,7 @@ MLFLOW_ASSETS = AssetRule(
     aliases=True,
     properties=False,
     archives=False,
+    a_second=None,
     stages=frozenset({"Staging", "Production", "Archived"}),
     # 3.17 refuses / and :, older ones take them; a quote cannot stand in a filter (measured: 2.9, 3.17)
     refused_in_names=re.compile("[/:'\"\\\\\\x00-\\x1f\ud800-\udfff]"),

@@ -12,6 +12,7 @@ from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
+from azureml_replay.cli.asset_lines import PACE, planned_assets
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.instants import Instant
 from azureml_replay.model import RunId
@@ -46,7 +47,7 @@ ALL = ReplayOptions(assets=AssetChoice(scope=AssetScope.ALL))
 
 
 def test_many_versions_take_few_questions(tmp_path: Path) -> None:
-    """10,000 take a second: of 1,000 a page each, and some for the whole."""
+    """10,000 take a second: of 1,000 a page each, and some for the whole. How long their writes take is told."""
     source, target = azure_place("sub", "group", "source"), azure_place("sub", "group", "target")
     with Archive.create(tmp_path / "archive", source) as archive:
         archive.put_assets(
@@ -61,6 +62,8 @@ def test_many_versions_take_few_questions(tmp_path: Path) -> None:
     assert planned
     assert planned.kinds == {"model": {"create": MANY}}
     assert len(asked) <= 21
+    (lines,) = planned_assets(planned)
+    assert (planned.least_s, f"at least 3 minutes: {PACE}") == (180, lines.below[1].label)
 
 
 def test_kinds_that_a_target_does_not_know_are_omissions(tmp_path: Path) -> None:
