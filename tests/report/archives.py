@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.evidence import Topic, Way
@@ -78,8 +79,9 @@ def put(
     logged: dict[str, list[tuple[Series, list[Row]]]] | None = None,
     files: Sequence[str] = ("outputs/model.bin",),
     unlisted: Sequence[str] = (),
+    sizes: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
-    """Extracted. `unlisted` files lie in the storage, and the index knows nothing of them."""
+    """Extracted. `unlisted` files lie in the storage, and the index knows nothing of them; `sizes` are in bytes."""
     archive.put_listed(runs)
     archive.arrange()
     archive.select([run.id for run in runs])
@@ -88,14 +90,14 @@ def put(
         archive.put_details(RunDetails(run=run))
         for series, rows in (logged or {}).get(run.id, []):
             archive.put_chunk(run.id, [Points.of(series, rows)])
-        listed = [_file(run.id, path) for path in files]
+        listed = [_file(run.id, path, sizes.get(path, 1_234)) for path in files]
         archive.put_artifacts(run.id, [*listed, *(replace(_file(run.id, path), indexed=False) for path in unlisted)])
         archive.complete(run.id)
 
 
-def _file(run: RunId, path: str) -> Artifact:
+def _file(run: RunId, path: str, size: int = 1_234) -> Artifact:
     place = Location("workspaceartifactstore", f"ExperimentRun/dcid.{run}/{path}")
-    stored = StoredFile(location=place, size_bytes=1_234, md5=bytes(range(16)))
+    stored = StoredFile(location=place, size_bytes=size, md5=bytes(range(16)))
     return Artifact(path=path, location=place, indexed=True, stored=stored)
 
 

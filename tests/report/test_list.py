@@ -283,17 +283,19 @@ def chosen(tmp_path: Path) -> Path:
     many = [(scalar(f"extra/{at}"), [(0, BEGIN, (float(at),))]) for at in range(9)]
     logged = [(scalar("odd"), numbers), (scalar("none"), nothing), (scalar("timed"), timed), (matrix, link), *many]
     with Archive.create(tmp_path / "archive", SOURCE) as held:
+        table = b'{"schema_type": "confusion_matrix", "data": {"class_labels": ["a", "b"], "matrix": [[7, 1], [0, 5]]}}'
+        logged_table = b'{"columns": ["text", "score"], "data": [["<b>", 1.5], ["y", null]]}'
+        scores = 'name;"x",password\n' + "".join(f"row {at},{'p' * 9}{at}\n" for at in range(60))
+        kept = {"plots/loss.png": PICTURE, "errors.json": table, "table.json": logged_table, "broken.csv": b"a\n\xff,1"}
+        kept["scores.csv"] = scores.encode()
         put(
             held,
             [a_run("r"), a_run("s")],
             {"r": logged},
             files=("plots/loss.png", "errors.json", "left.bin", "scores.csv", "table.json", "broken.csv"),
+            sizes={path: len(data) for path, data in kept.items()},
         )
-        table = b'{"schema_type": "confusion_matrix", "data": {"class_labels": ["a", "b"], "matrix": [[7, 1], [0, 5]]}}'
-        logged_table = b'{"columns": ["text", "score"], "data": [["<b>", 1.5], ["y", null]]}'
-        scores = 'name;"x",password\n' + "".join(f"row {at},{'p' * 9}{at}\n" for at in range(60))
-        kept = {"plots/loss.png": PICTURE, "errors.json": table, "table.json": logged_table, "broken.csv": b"a\n\xff,1"}
-        for name, data in {**kept, "scores.csv": scores.encode()}.items():
+        for name, data in kept.items():
             place = Location("workspaceartifactstore", f"ExperimentRun/dcid.r/{name}")
             with held.incoming(StoredFile(location=place, size_bytes=len(data))) as incoming:
                 incoming.add(data)
