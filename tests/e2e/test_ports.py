@@ -142,9 +142,14 @@ def test_a_port_of_a_run_that_stays_behind_is_left_out(
 
 
 @pytest.mark.parametrize(
-    "variants", [(), ("refuse-client-ids", "repeat-outputs")], ids=["own ids", "ids of the target"]
+    ("every", "variants"),
+    [
+        (5, ()),
+        pytest.param(1, (), marks=pytest.mark.slow),
+        pytest.param(1, ("refuse-client-ids", "repeat-outputs"), marks=pytest.mark.slow),
+    ],
+    ids=["own ids", "own ids, each", "ids of the target, each"],
 )
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_killed_at_any_of_their_requests_nothing_is_lost_or_there_twice(
     plane: Plane, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, variants: tuple[str, ...], every: int
 ) -> None:
