@@ -120,8 +120,10 @@ class AssetLooks:
         return None
 
     def _of_ours(self, asset: Asset, wanted: Asset, found: Asset, receipt: AssetReceipt | None) -> AssetLooked:
-        answered = receipt is not None and receipt.answered is not None
-        sent = receipt.fields if receipt and answered else sent_by_another(wanted, found)
+        if receipt is None:
+            sent = sent_by_another(wanted, found)
+        else:  # one that was not there when we looked, and of which no answer came, may be half made: by us
+            sent = receipt.fields if receipt.answered is not None else changeable(found)
         sent = {**sent, **as_taken_back(found)}
         update = as_edited(wanted, found, sent)
         looked = AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found, sent=sent)
