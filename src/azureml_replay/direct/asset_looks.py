@@ -49,6 +49,8 @@ class AssetLooked:
     """What is found, with the values that it is to have."""
     sent: Mapping[str, Json] | None = None
     """What a replay gave one of ours before, as far as that is known."""
+    half_made: bool = False
+    """True for a numbered one of ours that nobody answered for: what took the numbers before it may still be there."""
 
 
 @dataclass(slots=True)
@@ -126,7 +128,10 @@ class AssetLooks:
             sent = receipt.fields if receipt.answered is not None else changeable(found)
         sent = {**sent, **as_taken_back(found)}
         update = as_edited(wanted, found, sent)
-        looked = AssetLooked(asset=asset, there=found.key, step=AssetStep.KEEP, found=found, sent=sent)
+        half_made = self.target.asset_rule.counted and receipt is not None and receipt.answered is None
+        looked = AssetLooked(
+            asset=asset, there=found.key, step=AssetStep.KEEP, found=found, sent=sent, half_made=half_made
+        )
         same = changeable(update) == changeable(found)
         return looked if same else replace(looked, step=AssetStep.UPDATE, update=update)
 

@@ -205,11 +205,11 @@ class AssetSender:
 
     async def _send_one(self, one: AssetLooked) -> None:
         """One asset; an error is about this one only."""
-        key = one.asset.key
+        key, kept = one.asset.key, one.step is AssetStep.KEEP and not (one.half_made or self._is_to_be_linked(one))
         if one.step is AssetStep.LEAVE:
             self._note(one, AssetState.LEFT, detail=IN_THE_WAY)
             self.sent = replace(self.sent, left=(*self.sent.left, str(key)))
-        elif one.step is AssetStep.ADOPT or (one.step is AssetStep.KEEP and not self._is_to_be_linked(one)):
+        elif one.step is AssetStep.ADOPT or kept:
             await self._settle(one)
         elif left := self._left_alone(one.asset):
             self._refuse(one, REFERS_TO_LEFT.format(left))

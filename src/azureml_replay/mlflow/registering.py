@@ -6,7 +6,8 @@ theirs. It bears a tag: one that a killed process left is removed by the next th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from azureml_replay.errors import NotFound, Rejected
 from azureml_replay.mlflow.registry import Registry
@@ -62,6 +63,8 @@ class Registering:
         there = await self._registry.find(asset.key)
         if there is None:
             raise NotFound(f"{asset.key} is not there any more", status=404)
+        listed = [one async for page in self._registry.documents(asset.key.name) for one in page]
+        await self._free(asset.key, [one for one in listed if wire.is_skipped(one)])
         return await self._update(asset, there)
 
     async def remove(self, asset: Asset) -> None:
@@ -84,13 +87,14 @@ class Registering:
 
     async def _make(self, asset: Asset, key: AssetKey, check: Check) -> Asset:
         """NOT repeatable. Raises Uncertain where the answer was lost."""
-        await self._count_on(asset, key)
+        left = await self._count_on(asset, key)
         body = wire.created_version(key.name, asset)
         answer = await self._send("model-versions/create", body, repeatable=False, check=check)
+        await self._free(key, left)  # not before: a server counts on from the last one, deleted or not
         return await self._registry.read(wire.one_version(answer), ())
 
-    async def _count_on(self, asset: Asset, key: AssetKey) -> None:
-        """Use up the numbers before the wanted one, at most so many."""
+    async def _count_on(self, asset: Asset, key: AssetKey) -> Sequence[Mapping[str, Any]]:
+        """Use up the numbers before the wanted one, at most so many; by what, with what a killed process left."""
         listed = [one async for page in self._registry.documents(key.name) for one in page]
         left = [one for one in listed if wire.is_skipped(one)]
         last = max((int(one["version"]) for one in listed), default=0)
@@ -102,10 +106,12 @@ class Registering:
                 )
                 left.append(wire.one_version(answer))
                 last = int(left[-1]["version"])
+        return left
+
+    async def _free(self, key: AssetKey, left: Sequence[Mapping[str, Any]]) -> None:
         for one in left:
-            await self._gone(
-                "model-versions/delete", wire.named_version(AssetKey(key.kind, key.name, str(one["version"])))
-            )
+            version = AssetKey(key.kind, key.name, str(one["version"]))
+            await self._gone("model-versions/delete", wire.named_version(version))
 
     async def _update(self, wanted: Asset, there: Asset) -> Asset:
         key, changed = there.key, False
