@@ -340,7 +340,8 @@ def summarized(planned: Sequence[PlannedAsset], outside: Iterable[tuple[str, str
         fates = kinds.setdefault(one.key.kind.value, {})
         fates[one.fate.value] = fates.get(one.fate.value, 0) + 1
         if one.fate is AssetFate.CREATE:
-            shared[one.asset.place] = (one.files, one.bytes)
+            known = shared.get(one.asset.place, (0, 0))  # what leads to a folder of another's brings none of its files
+            shared[one.asset.place] = max(known, (one.files, one.bytes))
     elsewhere: dict[str, int] = {}
     for where, _, _ in outside:
         elsewhere[where] = elsewhere.get(where, 0) + 1

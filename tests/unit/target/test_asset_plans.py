@@ -15,7 +15,7 @@ from azureml_replay.azure.place import azure_place
 from azureml_replay.cli.asset_lines import PACE, planned_assets
 from azureml_replay.direct.options import ReplayOptions
 from azureml_replay.instants import Instant
-from azureml_replay.model import RunId
+from azureml_replay.model import Location, RunId, StoredFile
 from azureml_replay.planning.asset_choices import CarriedAssets
 from azureml_replay.planning.asset_fit import NO_PROPERTIES, NUMBERED, STAGE
 from azureml_replay.planning.asset_names import digest_of_name
@@ -64,6 +64,25 @@ def test_many_versions_take_few_questions(tmp_path: Path) -> None:
     assert len(asked) <= 21
     (lines,) = planned_assets(planned)
     assert (planned.least_s, f"at least 3 minutes: {PACE}") == (180, lines.below[1].label)
+
+
+def test_a_folder_counts_once_whoever_leads_to_it(tmp_path: Path) -> None:
+    """What a run takes in is the output of another one: it comes before or behind it, and has no files itself."""
+    source, target = azure_place("sub", "group", "source"), azure_place("sub", "group", "target")
+    folder, run = Location("workspaceblobstore", "azureml/b/o/"), RunId("b")
+    file = StoredFile(location=replace(folder, path=f"{folder.path}one.bin"), size_bytes=20)
+    key = AssetKey(AssetKind.DATA, "azureml_b_output_data_o", "1")
+    made = Asset(key=key, content={}, run=run, output="o", owns_bytes=True, place=folder)
+    taken = [replace(made, key=replace(key, name=name), output=None, input="o") for name in ("a", "z")]
+    with Archive.create(tmp_path / "archive", source) as archive:
+        archive.put_assets([made, *(replace(one, owns_bytes=False) for one in taken)])
+        archive.put_asset_files(made.key, [file])
+        ledger = archive.ledger(target)
+        ledger.mark(run, [RunItem.CREATE], State.SENT)
+        planned = figures(archive, ledger, Selection(), ALL).plan
+
+    assert planned
+    assert (planned.files, planned.bytes) == (1, 20)
 
 
 def test_kinds_that_a_target_does_not_know_are_omissions(tmp_path: Path) -> None:
