@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from azureml_replay.archive.items import ChunkItem, written
@@ -37,6 +37,7 @@ def rows_of(some: Iterable[ReceiptRow]) -> Counter[bytes | None]:
 
 @settings(max_examples=200, deadline=None)
 @given(ours=LEDGERS, theirs=LEDGERS, chunks=CHUNKS)
+@example(ours=[row("points/0"), row("points/1")], theirs=[row("points/0", "sending", at=2), row("points/1")], chunks={})
 def test_any_two_ledgers(ours: list[ReceiptRow], theirs: list[ReceiptRow], chunks: dict[int, bytes]) -> None:
     """Once more changes nothing; every item once; rows of both."""
     found = merged(ours, theirs, chunks, whole=True).rows

@@ -134,15 +134,19 @@ def _newest(rows: Iterable[ReceiptRow], *, job: bool) -> int:
 
 
 def _better(ours: Iterable[ReceiptRow], theirs: Iterable[ReceiptRow]) -> Iterator[tuple[ReceiptRow, bool]]:
-    """Of each item one, and whether it is theirs; of equal chunks as many as the side has that has more."""
+    """Of each item one, and whether it is theirs; of equal chunks as many as the side has that has more.
+
+    Of the latest moment of all that are of it: by moments of their own equal chunks would find other partners when the
+    same is merged once more.
+    """
     left, right = _by_key(ours), _by_key(theirs)
     for key in {**left, **right}:
-        for one, other in zip_longest(left.get(key, ()), right.get(key, ())):
-            if one is None or other is None:
-                yield one or other, one is None
-            else:
-                is_theirs = other.rank > one.rank
-                yield (_joined(other, one) if is_theirs else _joined(one, other)), is_theirs
+        mine, others = left.get(key, []), right.get(key, [])
+        newest = max(row.at for row in (*mine, *others))
+        for one, other in zip_longest(mine, others):
+            is_theirs = one is None or (other is not None and other.rank > one.rank)
+            stays, goes = (other, one) if is_theirs else (one, other)
+            yield (_joined(stays, goes) if goes else stays)._replace(at=newest), is_theirs
 
 
 def _by_key(rows: Iterable[ReceiptRow]) -> dict[Key, list[ReceiptRow]]:
@@ -153,8 +157,8 @@ def _by_key(rows: Iterable[ReceiptRow]) -> dict[Key, list[ReceiptRow]]:
 
 
 def _joined(stays: ReceiptRow, goes: ReceiptRow) -> ReceiptRow:
-    """Of the later moment of both, and with the names that either side's list has, where it is one."""
-    item, stays = stays.read, stays._replace(at=max(stays.at, goes.at))
+    """With the names that either side's list has, where it is one."""
+    item = stays.read
     if item is RunItem.NAMES_GONE:
         names = dict.fromkeys(f"{goes.detail or ''} {stays.detail or ''}".split())
         return stays._replace(detail=" ".join(names))
