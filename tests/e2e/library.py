@@ -19,7 +19,9 @@ from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.target.diagnosis.doctor import Diagnosis, diagnosed
 from azureml_replay.verbs import Migrated, MigrateOptions, migrate
-from azureml_sandbox.server.sandbox import WorkspaceFile
+from azureml_sandbox.fill.sample import sample
+from azureml_sandbox.fill.sample_shape import Wanted
+from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 
 
 class FastClock:
@@ -85,6 +87,13 @@ class DiesAt:
         """As the inner one."""
         assert self.inner is not None
         await self.inner.sleep(duration)
+
+
+def sampled(sandbox: Sandbox, shape: Wanted, *, hostile: bool = False) -> WorkspaceFile:
+    """A workspace with a sample of runs, and with every oddity where it is to be hostile."""
+    made = sandbox.add_workspace()
+    sample(sandbox.folder, made.workspace_name, shape, hostile=hostile)
+    return made
 
 
 async def migrated(

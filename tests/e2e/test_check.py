@@ -13,19 +13,17 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli import run
 from azureml_replay.errors import Exit
-from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.library import sampled
 from old_archives import unpacked
 
 
 @pytest.fixture(scope="module")
 def hostile(sandbox: Sandbox) -> WorkspaceFile:
     """Every oddity of the sample; changed by no test."""
-    made = sandbox.add_workspace()
     shape = Wanted(runs=4, children=3, experiments=1, seed=0, series=1, points=3, artifacts=1)
-    sample(sandbox.folder, made.workspace_name, shape, hostile=True)
-    return made
+    return sampled(sandbox, shape, hostile=True)
 
 
 def extracted(source: WorkspaceFile, folder: Path, *flags: str) -> str:

@@ -25,16 +25,14 @@ from azureml_replay.errors import LeaseTaken
 from azureml_replay.synthetic.replay import replay_synthetic
 from azureml_replay.target.lease import hold, leased
 from azureml_replay.undoing import undo
-from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
-from e2e.library import migrated
+from e2e.library import migrated, sampled
 from e2e.test_synthetic import extracted
 from e2e.test_synthetic import opened as speaking
 from e2e.troubles import APPENDS, paused_before_an_append
 from e2e.witness import LEASE, tracking_uri
-from environment import point_at
 
 PACED, COMMAND = [str(Path(__file__).with_name("paced.py"))], ["-m", "azureml_replay"]
 SAMPLE = Wanted(runs=24, experiments=1, series=3, points=40, artifacts=1)
@@ -54,11 +52,7 @@ EVERY_ROW = (
 @pytest.fixture(scope="module")
 def source(sandbox: Sandbox) -> WorkspaceFile:
     """24 runs in trees, 72 series, 2,880 points."""
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(sandbox, patch)
-        made = sandbox.add_workspace()
-        sample(sandbox.folder, made.workspace_name, SAMPLE)
-        return made
+    return sampled(sandbox, SAMPLE)
 
 
 def rows_of(sandbox: Sandbox, workspace: WorkspaceFile) -> Counter[tuple[object, ...]]:
@@ -202,8 +196,7 @@ def test_two_sources_are_gathered_side_by_side(
 ) -> None:
     """A lease is one of a pair."""
     calm.set_faults(SLOWER)
-    other = calm.add_workspace()
-    sample(calm.folder, other.workspace_name, Wanted(runs=3, experiments=1, seed=9, series=1, points=5, artifacts=0))
+    other = sampled(calm, Wanted(runs=3, experiments=1, seed=9, series=1, points=5, artifacts=0))
     with migrating(source, target, tmp_path / "a") as first:
         until_it_appends(calm, first)
         with migrating(other, target, tmp_path / "b", "--ids", "new") as second:

@@ -117,13 +117,13 @@ def test_an_undo_that_is_cut_at_the_experiment_comes_back_to_it(
 
 
 def test_a_list_that_lacks_our_runs_says_nothing_about_others(
-    source_of_two: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, tmp_path: Path
 ) -> None:
     """A service without a query, whose ARM lists only what was submitted: verify asks our runs, undo leaves it."""
     calm.set_faults(
         strict=[f"{one}@{workspace.workspace_name}" for one in ("no-runs-query", "history-runs-not-listed")]
     )
-    assert asyncio.run(migrated(source_of_two, workspace, tmp_path / "archive")).verdict.proves
+    assert asyncio.run(migrated(source, workspace, tmp_path / "archive")).verdict.proves
 
     def others(held: Held) -> None:
         home = held.home()["experimentId"]
@@ -144,7 +144,7 @@ def test_a_list_that_lacks_our_runs_says_nothing_about_others(
 
 
 @pytest.fixture
-def source_of_two(calm: Sandbox, azure_env: dict[str, str]) -> WorkspaceFile:
+def source(calm: Sandbox, azure_env: dict[str, str]) -> WorkspaceFile:
     """A root with a child."""
     made = calm.add_workspace()
     change(calm, made, fill)
@@ -205,11 +205,9 @@ def test_killed_by_the_system_it_continues(
 
 
 def test_what_was_edited_since_is_left_alone(
-    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
 ) -> None:
     """A run with an edit keeps all it has; a file with other bytes stays in a run that is hidden."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
     asyncio.run(migrated(source, workspace, tmp_path / "archive"))
     change(calm, workspace, in_run(lambda run: {"tags": run["tags"] | {"mine": "1"}}))
     change(calm, workspace, lambda held: held.blob("logs/a.txt", "child").upload_blob(b"more", overwrite=True))
@@ -229,11 +227,9 @@ def test_what_was_edited_since_is_left_alone(
 
 
 def test_files_that_somebodys_model_lies_in_stay(
-    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, azure_env, tmp_path: Path
 ) -> None:
     """Registered from a replayed run, it has no bytes but the run's: the run is hidden without them."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
     asyncio.run(migrated(source, workspace, tmp_path / "archive"))
     client = client_of(workspace)
     of_root = "azureml://jobs/root/outputs/artifacts/paths/outputs/"
@@ -250,14 +246,12 @@ def test_files_that_somebodys_model_lies_in_stay(
 
 
 def test_files_that_somebodys_run_shows_stay(
-    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
 ) -> None:
     """As a reused step does: it has none but those of the run that ran, and neither it nor these are deleted then.
 
     One of ours that shows them goes too, unless somebody has made it his.
     """
-    source = calm.add_workspace()
-    change(calm, source, fill)
 
     def reused(held: Held) -> None:
         again = {"runId": "again", "rootRunId": "again", "dataContainerId": "dcid.child"}
@@ -294,11 +288,9 @@ def test_files_that_somebodys_run_shows_stay(
 
 
 def test_files_that_somebodys_data_lies_in_stay_whichever_way_it_names_them(
-    workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, azure_env, tmp_path: Path
 ) -> None:
     """By a URL of any protocol, or by a datastore of one's own in the same container; beside it nothing is kept."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
     asyncio.run(migrated(source, workspace, tmp_path / "archive"))
     client = client_of(workspace)
     store = client.datastores.get("workspaceartifactstore")
@@ -334,11 +326,9 @@ def test_files_that_somebodys_data_lies_in_stay_whichever_way_it_names_them(
 
 
 def test_a_run_that_is_not_ours_stays(
-    small_history: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
+    source: WorkspaceFile, workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
 ) -> None:
     """Whatever the ledger says: the run itself must say that it came from there."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
     asyncio.run(migrated(source, workspace, tmp_path / "archive"))
     for run in ("root", "child"):
         change(calm, workspace, in_run(lambda _: {"properties": {}}, run))

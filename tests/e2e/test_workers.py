@@ -19,13 +19,12 @@ from typer.testing import CliRunner
 from azureml_replay.cli import run
 from azureml_replay.cli.app import app
 from azureml_replay.errors import UserError
-from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.library import sampled
 from e2e.test_lease import PACED, Migration, appends, migrating, rows_of, until_it_appends
 from e2e.test_merge import at_target, root_of
 from e2e.troubles import APPENDS, paused_before_an_append, until_gone
-from environment import point_at
 
 RUNS = "/history/v1.0/experiments/{experiment_name}/batch"
 ONCE_A_PART = {
@@ -69,8 +68,8 @@ def test_every_oddity_comes_as_by_one_process(calm: Sandbox, azure_env: dict[str
 
     Nothing is left to write afterwards, by workers or without.
     """
-    source, one, two = (calm.add_workspace() for _ in range(3))
-    sample(calm.folder, source.workspace_name, Wanted(runs=30, experiments=2), hostile=True)
+    source = sampled(calm, Wanted(runs=30, experiments=2), hostile=True)
+    one, two = (calm.add_workspace() for _ in range(2))
     calm.reset_requests()
     alone, crew = tmp_path / "alone", tmp_path / "crew"
     told = carried(source, one, alone)
@@ -131,11 +130,7 @@ def test_what_does_not_go_together(words: tuple[str, ...], said: str, tmp_path: 
 @pytest.fixture(scope="module")
 def source(sandbox: Sandbox) -> WorkspaceFile:
     """Each run takes a dozen appends, one right after the other."""
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(sandbox, patch)
-        made = sandbox.add_workspace()
-        sample(sandbox.folder, made.workspace_name, SAMPLE)
-        return made
+    return sampled(sandbox, SAMPLE)
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from azureml_sandbox.fill.sample import sample
 from azureml_sandbox.fill.sample_shape import Wanted
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from e2e.library import sampled
 from e2e.test_lease import PACED, migrating, rows_of
 from e2e.test_merge import root_of
 from e2e.test_workers import carried, command
@@ -72,11 +72,7 @@ def packed_in(page: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def source(sandbox: Sandbox) -> WorkspaceFile:
     """Each run has points and a file."""
-    with pytest.MonkeyPatch.context() as patch:
-        point_at(sandbox, patch)
-        made = sandbox.add_workspace()
-        sample(sandbox.folder, made.workspace_name, SAMPLE)
-        return made
+    return sampled(sandbox, SAMPLE)
 
 
 @pytest.fixture(scope="module")

@@ -112,13 +112,16 @@ def with_tag(**tags: str) -> Any:
     return in_run(lambda run: {"tags": run["tags"] | tags, "lastModifiedUtc": now()})
 
 
-def test_each_side_keeps_what_it_changed(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
-) -> None:
-    """The source's news go over, also to runs that are hidden; what people edited on the server stays, and is told."""
+@pytest.fixture
+def sides(calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path) -> Sides:
+    """Of the small history; nothing is sent yet."""
     source = calm.add_workspace()
     change(calm, source, fill)
-    sides = Sides(calm, source, mlflow_server, tmp_path)
+    return Sides(calm, source, mlflow_server, tmp_path)
+
+
+def test_each_side_keeps_what_it_changed(sides: Sides) -> None:
+    """The source's news go over, also to runs that are hidden; what people edited on the server stays, and is told."""
     assert sides.send().verdict.findings == 0
     root = sides.there("root")
 
@@ -146,17 +149,12 @@ def test_each_side_keeps_what_it_changed(
     assert sides.send().figures == (0, 0, 0)
 
 
-def test_files_that_were_sent_before_they_changed_are_not_equal(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
-) -> None:
+def test_files_that_were_sent_before_they_changed_are_not_equal(sides: Sides) -> None:
     """A server tells no checksums; the archive knows that it sent other bytes, of a file that replay makes, too."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
-    sides = Sides(calm, source, mlflow_server, tmp_path)
     assert sides.send().verdict.findings == 0
     sides.edit(file_bytes(OTHER_BYTES))
     sides.edit(of_root(runDefinition={"script": "trial.py"}))
-    asyncio.run(kept(source, sides.folder))
+    asyncio.run(kept(sides.source, sides.folder))
 
     async def looked(*, first: bool) -> set[tuple[str, str, str]]:
         async with opened(sides.target) as server:
@@ -190,14 +188,9 @@ def open_in(sides: Sides) -> tuple[int, int]:
     return of_all.equal, of_all.not_compared
 
 
-def test_a_reused_step_gets_the_files_and_points_of_the_run_that_ran(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
-) -> None:
+def test_a_reused_step_gets_the_files_and_points_of_the_run_that_ran(sides: Sides) -> None:
     """A server shows no run's files with another; what comes to that run later comes to the step, and unproves both."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
-    change(calm, source, reusing)
-    sides = Sides(calm, source, mlflow_server, tmp_path)
+    sides.edit(reusing)
     assert sides.send().verdict.findings == 0
     root, again = sides.seen("root"), sides.seen("again")
     assert (again.points, again.files[f"outputs/{SOME}"]) == (root.points, root.files[f"outputs/{SOME}"])
@@ -205,7 +198,7 @@ def test_a_reused_step_gets_the_files_and_points_of_the_run_that_ran(
     assert open_in(sides) == (3, 0)
 
     sides.edit(more_rows)
-    asyncio.run(kept(source, sides.folder))
+    asyncio.run(kept(sides.source, sides.folder))
     assert open_in(sides) == (1, 2)
     done = sent_now(sides.folder, sides.target)
 
@@ -215,14 +208,11 @@ def test_a_reused_step_gets_the_files_and_points_of_the_run_that_ran(
 
 
 def test_an_archived_experiment_is_opened_for_news_and_archived_again(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+    sides: Sides, mlflow_server: MlflowServer
 ) -> None:
     """A server deletes its runs with it, and restores all; one that was hidden for itself stays hidden."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
-    change(calm, source, in_home(archivedTime=LATER))
-    change(calm, source, in_run(lambda run: {"hidden": True}, "child"))
-    sides = Sides(calm, source, mlflow_server, tmp_path)
+    sides.edit(in_home(archivedTime=LATER))
+    sides.edit(in_run(lambda run: {"hidden": True}, "child"))
 
     assert sides.send().verdict.findings == 0
     assert look(mlflow_server.url, prefix_of(sides.target)).experiments[HOME][0] == "deleted"
@@ -238,13 +228,8 @@ def test_an_archived_experiment_is_opened_for_news_and_archived_again(
     assert (sides.seen("root").stage, sides.seen("child").stage) == ("active", "deleted")
 
 
-def test_undo_hides_and_replay_brings_back(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
-) -> None:
+def test_undo_hides_and_replay_brings_back(sides: Sides) -> None:
     """Runs, files and the experiment; nobody's own run is hidden with them. Nothing can be removed for good."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
-    sides = Sides(calm, source, mlflow_server, tmp_path)
     sides.send()
     before = sides.seen("root")
     home = sides.client.get_experiment_by_name(prefix_of(sides.target) + HOME)
@@ -267,13 +252,8 @@ def test_undo_hides_and_replay_brings_back(
     assert "mlflow gc" in str(refused.exception)
 
 
-def test_what_others_have_there_is_neither_deleted_nor_brought_back(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
-) -> None:
+def test_what_others_have_there_is_neither_deleted_nor_brought_back(sides: Sides) -> None:
     """A server deletes an experiment with everything in it, and restores what was deleted one by one before."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
-    sides = Sides(calm, source, mlflow_server, tmp_path)
     sides.send()
     client, home = sides.client, sides.home()
     theirs = client.create_run(home, run_name="theirs").info.run_id
@@ -304,13 +284,10 @@ def test_what_others_have_there_is_neither_deleted_nor_brought_back(
 
 
 def test_no_run_is_made_twice_where_its_experiment_has_another_name(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+    sides: Sides, mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
     """Another archive of the source finds them by their tags; the same source under another prefix is none of its."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
-    sides = Sides(calm, source, mlflow_server, tmp_path)
-    asyncio.run(kept(source, sides.folder))
+    asyncio.run(kept(sides.source, sides.folder))
     other, beside = (copied(sides.folder, tmp_path / name) for name in ("other", "beside"))
     sides.send()
     named_so = prefix_of(sides.target)
@@ -329,12 +306,9 @@ def test_no_run_is_made_twice_where_its_experiment_has_another_name(
 
 
 def test_an_archive_sends_to_a_server_under_one_prefix(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
+    sides: Sides, mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
     """It is one target, and what is there stays where it is: another prefix is refused by each command, by name."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
-    sides = Sides(calm, source, mlflow_server, tmp_path)
     assert sides.send().verdict.findings == 0
     (tmp_path / "beside").mkdir()
     beside = named(mlflow_server, tmp_path / "beside")
@@ -353,13 +327,8 @@ def test_an_archive_sends_to_a_server_under_one_prefix(
     assert sides.send().figures == (0, 0, 0)
 
 
-def test_an_experiment_with_more_than_runs_stays(
-    calm: Sandbox, azure_env: dict[str, str], mlflow_server: MlflowServer, tmp_path: Path
-) -> None:
+def test_an_experiment_with_more_than_runs_stays(sides: Sides, mlflow_server: MlflowServer) -> None:
     """Traces and logged models are of whoever recorded them: no run of ours has any. Nor goes a file of other bytes."""
-    source = calm.add_workspace()
-    change(calm, source, fill)
-    sides = Sides(calm, source, mlflow_server, tmp_path)
     sides.send()
     sides.client.log_text(sides.there("child"), "LOG", "logs/a.txt")  # as long as ours, and no server lists checksums
     left = []

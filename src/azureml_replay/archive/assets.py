@@ -109,9 +109,7 @@ class AssetContents(Documents):
                     "insert or replace into asset values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (*cells, *pack(record), now().ticks),
                 )
-                self._execute(
-                    "delete from asset_lack where kind = ? and name = ? and version = ?", self._cells(asset.key)
-                )
+                self._execute(f"delete from asset_lack where {_OF_KEY}", self._cells(asset.key))  # noqa: S608  # our words
                 self._replace_uses("asset", str(self.known_as(asset.key)), asset.uses)
                 if asset.key in unlisted:
                     self._execute(
@@ -151,7 +149,7 @@ class AssetContents(Documents):
         with self._transaction():
             read = {(one.location, one.size_bytes): one.md5 for one in self.asset_files(key) if one.etag is None}
             for table in ("asset_file", "asset_lack"):
-                self._execute(f"delete from {table} where kind = ? and name = ? and version = ?", self._cells(key))  # noqa: S608
+                self._execute(f"delete from {table} where {_OF_KEY}", self._cells(key))  # noqa: S608
             for file in files:
                 cleaned, _ = self._clean_file(file)
                 place = (file.location.datastore, self._rules.path(file.location.path))
@@ -180,7 +178,7 @@ class AssetContents(Documents):
 
     def asset(self, key: AssetKey) -> Asset | None:
         """One of them; None where the archive lacks it."""
-        sql = f"select {_COLUMNS} from asset where kind = ? and name = ? and version = ?"  # noqa: S608  # as above
+        sql = f"select {_COLUMNS} from asset where {_OF_KEY}"  # noqa: S608  # as above
         row = self._one(sql, self._cells(key))
         return row and self._asset(*row)
 
@@ -196,7 +194,7 @@ class AssetContents(Documents):
 
     def asset_files(self, key: AssetKey) -> list[StoredFile]:
         """The files of an asset, by datastore and path."""
-        sql = f"select {_FILE} from asset_file where kind = ? and name = ? and version = ? order by 1, 2"  # noqa: S608
+        sql = f"select {_FILE} from asset_file where {_OF_KEY} order by 1, 2"  # noqa: S608
         return [
             stored_of(Location(datastore, path), *rest) for datastore, path, *rest in self._all(sql, self._cells(key))
         ]

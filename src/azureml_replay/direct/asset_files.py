@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -18,7 +18,7 @@ from azureml_replay.counting import counted
 from azureml_replay.direct.shared_places import SharedPlaces
 from azureml_replay.errors import NotFound
 from azureml_replay.files.as_sent import AsSent
-from azureml_replay.files.bytes import Supply, md5_of
+from azureml_replay.files.bytes import Supply
 from azureml_replay.files.receipts import payload_of
 from azureml_replay.model import Artifact, Location, RunId, StoredFile
 from azureml_replay.planning.names import fit_path
@@ -84,7 +84,7 @@ class AssetFiles:
         if not asset.owns_bytes or place is None or asset.place is None or not listed:
             return False
         try:
-            there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
+            there = await self._lying(place)
         except NotFound:
             return False
         at = {_inside(place, relative(one.location.path, asset.place)).path: one for one in listed}
@@ -109,7 +109,7 @@ class AssetFiles:
             one.location.path for one in self.archive.artifacts(run) if one.stored and is_below(one.location, base)
         ]
         wanted = [relative(path, base) for path in paths]
-        found = {relative(one.location.path, place) async for page in self.target.asset_files(place) for one in page}
+        found = {relative(path, place) for path in await self._lying(place)}
         absent = [path for path in wanted if path not in found and self._stays(there, path)]
         if not wanted:
             return f"run {run} has no files there"
@@ -133,7 +133,7 @@ class AssetFiles:
         if made is None:
             return NO_SOURCE, 0, 0
         try:
-            there = {one.location.path: one async for page in self.target.asset_files(place) for one in page}
+            there = await self._lying(place)
         except NotFound:
             return NO_STORE.format(place.datastore), 0, 0
         wanted = {relative(one.location.path, base): one for one in listed} | _originals(made)
@@ -148,51 +148,62 @@ class AssetFiles:
         there: Mapping[str, StoredFile],
         made: Mapping[str, bytes],
     ) -> tuple[str, int, int]:
-        """`wanted`: path below the place -> file; `made`: the bytes of those that are no file of the source's.
+        """`wanted`: path below the place -> file; `made`: the bytes of those that are no file of the source's."""
+        due, lying = list[str](), {path: there.get(_inside(place, path).path) for path in wanted}
+        for path, held in lying.items():
+            same = held is not None and await self._is_same(held, wanted[path])
+            if same is None:
+                return NO_SOURCE, 0, 0
+            if held is not None and not same and not await self._was_sent(owner, path, held):
+                return OTHER_FILE.format(f"{place.datastore}: {_inside(place, path).path}"), 0, 0
+            if not same:
+                due.append(path)
+        if not all(self.supply.source or path in made or self.archive.held(wanted[path]) for path in due):
+            return NO_SOURCE, 0, 0
+        etags = {path: held.etag for path, held in lying.items() if held and same_by_md5(held, wanted[path]) is None}
+        await self._send(owner, place, wanted, due, made=made, etags=etags)
+        return "", len(due), sum(wanted[path].size_bytes for path in due)
+
+    async def _send(
+        self,
+        owner: RunId,
+        place: Location,
+        wanted: Mapping[str, StoredFile],
+        due: Sequence[str],
+        *,
+        made: Mapping[str, bytes],
+        etags: Mapping[str, str | None],
+    ) -> None:
+        """Those that are due, with receipts of all that are ours; `etags` tell of those that lie there already.
 
         An equal file of which no receipt says that it is ours is the target's own: it is never written over later.
         """
-        due, sent, etags = list[tuple[StoredFile, Location]](), dict[str, StoredFile](), dict[str, str | None]()
-        for path, file in wanted.items():
-            at, sent[path] = _inside(place, path), file
-            held = there.get(at.path)
-            same = held is not None and await self._is_same(held, file)
-            if same is None:
-                return NO_SOURCE, 0, 0
-            etags[path] = held.etag if held is not None and same_by_md5(held, file) is None else None
-            if held is None:
-                due.append((file, at))
-            elif not same:
-                if not await self._was_sent(owner, path, held):
-                    return OTHER_FILE.format(f"{at.datastore}: {at.path}"), 0, 0
-                due.append((file, at))
-        anew = {_inside(place, path): data for path, data in made.items()}
-        if not all(self.supply.source or at in anew or self.archive.held(file) for file, at in due):
-            return NO_SOURCE, 0, 0
-        known, before_now = self.ledger.receipts(owner), self.ledger.sent_files(owner)
-        coming = {relative(at.path, place) for _, at in due}
-        ours = coming | {path for path in sent if FileItem(path) in known or path in before_now}
-        payloads = {FileItem(path): payload_of(file) for path, file in sent.items() if path in ours}
+        coming = {path: _inside(place, path) for path in due}
+        known, before = self.ledger.receipts(owner), self.ledger.sent_files(owner)
+        ours = {path: wanted[path] for path in wanted if path in coming or FileItem(path) in known or path in before}
+        payloads = {FileItem(path): payload_of(file) for path, file in ours.items()}
         self.ledger.mark(owner, {item: one for item, one in payloads.items() if item.path in coming}, State.SENDING)
         told: dict[str, FileWritten] = {}
-        await for_each([(*one, anew.get(one[1])) for one in due], partial(self._copy, told), FILES_AT_ONCE)
-        for _, at in due:
-            etags[relative(at.path, place)] = told[at.path].etag if at.path in told else None
-        self.ledger.put_sent_files(owner, {path: file for path, file in sent.items() if path in ours})
-        arrived = {item: replace(payload, detail=etags[item.path]) for item, payload in payloads.items()}
+        copies = [(wanted[path], at, made.get(path)) for path, at in coming.items()]
+        await for_each(copies, partial(self._copy, told), FILES_AT_ONCE)
+        written = {path: told[at.path].etag if at.path in told else None for path, at in coming.items()}
+        now = {**etags, **written}
+        self.ledger.put_sent_files(owner, ours)
+        arrived = {item: replace(payload, detail=now.get(item.path)) for item, payload in payloads.items()}
         self.ledger.mark(owner, arrived, State.SENT, durable=False)
-        self.shared.told(owner, {path: (sent[path], etags[path]) for path in coming})
-        return "", len(due), sum(file.size_bytes for file, _ in due)
+        self.shared.told(owner, {path: (wanted[path], etag) for path, etag in written.items()})
 
     async def _is_same(self, held: StoredFile, file: StoredFile) -> bool | None:
         """By size and MD5; where either has none, by its bytes. None where nobody can read these."""
-        same = same_by_md5(held, file)
-        if held.size_bytes != file.size_bytes or same is not None:
-            return held.size_bytes == file.size_bytes and bool(same)
         artifact = Artifact.alone(file)
-        if not self.supply.tells(artifact):
+        untold = held.size_bytes == file.size_bytes and same_by_md5(held, file) is None
+        if untold and not self.supply.tells(artifact):
             return None
-        return await self.supply.md5(artifact) == (held.md5 or await md5_of(self.reading, held.location))
+        return await AsSent(self.ledger, self.reading).is_of(artifact, held, self.supply)
+
+    async def _lying(self, place: Location) -> dict[str, StoredFile]:
+        """Path -> file of the target. Raises NotFound where it has no such datastore."""
+        return {one.location.path: one async for page in self.target.asset_files(place) for one in page}
 
     async def _was_sent(self, owner: RunId, path: str, held: StoredFile) -> bool:
         """True for a file as it was sent with this asset, or with another one in whose place it lies."""

@@ -1,12 +1,13 @@
 """Versions of registered models on their way to a server, which counts them itself.
 
 A number that the source left out is used up by a version that is deleted again at once, so that those behind it keep
-theirs. It bears a tag: one that a killed process left is removed by the next that makes a version of that name.
+theirs. It bears a tag: one that a killed process left is removed by the next that makes, or updates, a version of that
+name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from azureml_replay.errors import NotFound, Rejected
@@ -14,10 +15,10 @@ from azureml_replay.mlflow.registry import Registry
 from azureml_replay.mlflow.rest import Rest
 from azureml_replay.mlflow.wire import ask
 from azureml_replay.mlflow.wire import registry as wire
-from azureml_replay.mlflow.wire.ours import LINEAGE
 from azureml_replay.workspace.asset import Asset, AssetContainer, AssetKey
 from azureml_replay.workspace.asset_rule import MOST_SKIPPED
 from azureml_replay.workspace.lease import Check, unchecked
+from azureml_replay.workspace.mark import LINEAGE
 
 EXISTS = "RESOURCE_ALREADY_EXISTS"
 
@@ -63,8 +64,7 @@ class Registering:
         there = await self._registry.find(asset.key)
         if there is None:
             raise NotFound(f"{asset.key} is not there any more", status=404)
-        listed = [one async for page in self._registry.documents(asset.key.name) for one in page]
-        await self._free(asset.key, [one for one in listed if wire.is_skipped(one)])
+        await self._free(asset.key, filter(wire.is_skipped, await self._listed(asset.key.name)))
         return await self._update(asset, there)
 
     async def remove(self, asset: Asset) -> None:
@@ -73,11 +73,8 @@ class Registering:
 
     async def remove_container(self, container: AssetContainer) -> None:
         """Delete a name where replay made it and no version is left. Repeatable."""
-        name = container.name
-        if wire.is_ours(container):
-            left = [one async for page in self._registry.documents(name) for one in page]
-            if not any(not wire.is_skipped(one) for one in left):
-                await self._gone("registered-models/delete", wire.named_model(name))
+        if wire.is_ours(container) and all(map(wire.is_skipped, await self._listed(container.name))):
+            await self._gone("registered-models/delete", wire.named_model(container.name))
 
     async def _made(self, asset: Asset) -> Asset | None:
         """A version of ours is updated by its own key; see `put`."""
@@ -95,7 +92,7 @@ class Registering:
 
     async def _count_on(self, asset: Asset, key: AssetKey) -> Sequence[Mapping[str, Any]]:
         """Use up the numbers before the wanted one, at most so many; by what, with what a killed process left."""
-        listed = [one async for page in self._registry.documents(key.name) for one in page]
+        listed = await self._listed(key.name)
         left = [one for one in listed if wire.is_skipped(one)]
         last = max((int(one["version"]) for one in listed), default=0)
         wanted = int(key.version) if key.version.isdecimal() else last + 1
@@ -108,7 +105,11 @@ class Registering:
                 last = int(left[-1]["version"])
         return left
 
-    async def _free(self, key: AssetKey, left: Sequence[Mapping[str, Any]]) -> None:
+    async def _listed(self, name: str) -> Sequence[Mapping[str, Any]]:
+        """The documents of all versions of a name, with what uses up numbers."""
+        return [one async for page in self._registry.documents(name) for one in page]
+
+    async def _free(self, key: AssetKey, left: Iterable[Mapping[str, Any]]) -> None:
         for one in left:
             version = AssetKey(key.kind, key.name, str(one["version"]))
             await self._gone("model-versions/delete", wire.named_version(version))

@@ -16,6 +16,7 @@ from azureml_replay.mlflow.wire.ours import as_written
 from azureml_replay.mlflow.writing import Writing
 from azureml_replay.model import Points, Row, Run, RunId, Series, SeriesKey
 from azureml_replay.workspace.lease import OWN_EXPERIMENT
+from azureml_replay.workspace.mark import LINEAGE
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused
 from azureml_replay.workspace.tried import Trait, Tried
@@ -145,7 +146,7 @@ def _wanted(now: Instant) -> Run:
         description="Written once to see what this server keeps; deleted, and of no further use.",
         creator="azureml-replay",
         tags=mark,
-        properties={"azureml_replay": "{}", "probe": "True"},
+        properties={LINEAGE: "{}", "probe": "True"},
         parameters={"lr": "0.1"},
         error={"code": "UserError", "message": "a message"},
         hidden=True,

@@ -16,11 +16,11 @@ from azureml_replay import json_text
 from azureml_replay.model import Editable, Experiment, Run, RunId
 from azureml_replay.version import __version__
 from azureml_replay.workspace.limits import Limits
-from azureml_replay.workspace.mark import IN_TAG, SENT_TAG, SOURCE_TAG, UNDO_TAG, SentMark
+from azureml_replay.workspace.mark import IN_TAG, LINEAGE, SENT_TAG, SOURCE_TAG, UNDO_TAG, SentMark
 from azureml_replay.workspace.place import Place
 
 TAG = "original_job_id"
-PROPERTY = "azureml_replay"
+PROPERTY = LINEAGE
 JOB_PROPERTY = "azureml_replay_job"
 """A property of jobs that synthetic replay submitted: such a job stands for the original, without its history.
 Its value is `job_mark`: another value was carried along from a source, and says nothing of the run that has it."""

@@ -106,13 +106,14 @@ class AssetFileCheck:
         return self.archive.is_asset_file(Location(base.datastore, file.location.path))
 
     def _doubtful(self, key: AssetKey, wanted: Mapping[str, StoredFile], there: Mapping[str, StoredFile]) -> Doubtful:
-        """By the ledger, where sizes and checksums tell nothing; as of the files of runs."""
-        as_sent, owner = AsSent(self.ledger, self.target), owner_of(key)
         payloads = {path: payload_of(one) for path, one in wanted.items()}
-        touched = as_sent.written_since(owner, wanted, there)
-        stale = as_sent.sent_before(owner, wanted, there, payloads) - touched
-        untold = {path for path in stale if not self.supply.tells(Artifact.alone(wanted[path]))}
-        return Doubtful(touched, stale, untold)
+
+        def tells(path: str) -> bool:
+            return self.supply.tells(Artifact.alone(wanted[path]))
+
+        return Doubtful.of(
+            AsSent(self.ledger, self.target), owner_of(key), wanted, there, payloads=payloads, tells=tells
+        )
 
     async def _read(
         self,

@@ -95,25 +95,39 @@ class AssetProof:
         there = {(key.kind, key.name): found.key for key, found in self.there.items()}
         for key in names:
             container = self.proof.archive.asset_container(key.kind, key.name)
-            found, receipt = there.get((key.kind, key.name)), receipts.get(key)
-            sent, findings = receipt.fields if receipt else {}, list[Finding]()
-            name, wanted = (held.get((found.kind, found.name)) if found else None), container
-            if found is not None:
-                wanted, _ = self.expected.container(container, found.name)
-                if wanted is not None and receipt is not None and says(receipt.detail, NAME_HELD):
-                    wanted = replace(wanted, archived=False)
-                more = beside(name.fields, wanted.fields if wanted else {}) - sent.keys() - {ARCHIVED} if name else ()
-                own = receipt is not None and receipt.state is AssetState.ADOPTED
-                ours = bool(more) and not own and await self._is_ours(found.kind, found.name)
-                findings += compare_names(key, wanted, name, sent, ours=ours)
-            sides = _sides(key, sent, wanted.fields if wanted else {}, name.fields) if name else None
-            self._put_edits(key, findings, sides)
+            findings: Sequence[Finding] = ()
+            if found := there.get((key.kind, key.name)):
+                name = held.get((found.kind, found.name))
+                findings = await self._look_at_name(key, container, found, name, receipts.get(key))
+            else:
+                self._put_edits(key, findings, None)
             fields = {Aspect.FIELDS: Looked(findings)}
             self.proof.record_asset(topic_of(key), digest_of_name(container), fields, ())
 
-    async def _is_ours(self, kind: AssetKind, name: str) -> bool:
+    async def _look_at_name(
+        self,
+        key: AssetKey,
+        container: AssetContainer | None,
+        found: AssetKey,
+        name: AssetContainer | None,
+        receipt: AssetReceipt | None,
+    ) -> Sequence[Finding]:
+        """What the archive has of it, and the target under the name of a version that was `found` there."""
+        sent = receipt.fields if receipt else {}
+        wanted, _ = self.expected.container(container, found.name)
+        if wanted is not None and receipt is not None and says(receipt.detail, NAME_HELD):
+            wanted = replace(wanted, archived=False)
+        should, held = wanted.fields if wanted else {}, name.fields if name else {}
+        more = beside(held, should) - sent.keys() - {ARCHIVED}
+        findings = list(compare_names(key, wanted, name, sent, ours=bool(more) and await self._is_ours(found, receipt)))
+        self._put_edits(key, findings, _sides(key, sent, should, held) if name else None)
+        return findings
+
+    async def _is_ours(self, found: AssetKey, receipt: AssetReceipt | None) -> bool:
         """True for a name of the target that has no version but such as came from this source: replay made it."""
-        async for page in self.target.asset_versions(kind, name):
+        if receipt is not None and receipt.state is AssetState.ADOPTED:
+            return False
+        async for page in self.target.asset_versions(found.kind, found.name):
             if any(not comes_from(one, self.proof.archive.source) for one in page):
                 return False
         return True

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from azureml_replay import redact
 from azureml_replay.archive.archive import Archive
@@ -87,6 +88,25 @@ class Doubtful:
     """What lies there was sent before the archive's file changed; it may be alike all the same."""
     untold: Set[str] = frozenset()
     """Those of the stale ones of which nobody can tell what they should hold: the list of files has findings."""
+
+    @classmethod
+    def of(
+        cls,
+        as_sent: AsSent,
+        owner: RunId,
+        wanted: Mapping[str, StoredFile],
+        there: Mapping[str, StoredFile],
+        *,
+        payloads: Mapping[str, Payload],
+        tells: Callable[[str], bool],
+    ) -> Doubtful:
+        """By the ledger, where sizes and checksums tell nothing. Where nobody sent a file, nothing is known of it.
+
+        `tells`: whether it is known, or can be read, which MD5 a file should have.
+        """
+        touched = as_sent.written_since(owner, wanted, there)
+        stale = as_sent.sent_before(owner, wanted, there, payloads) - touched
+        return cls(touched, stale, {path for path in stale if not tells(path)})
 
     @property
     def read(self) -> Set[str]:
@@ -267,11 +287,8 @@ class FileCheck:
         return ExpectedFiles({**lost, **files}, origins, called, beside, out, payloads)
 
     def _doubtful(self, run: RunId, expected: ExpectedFiles, there: Mapping[str, StoredFile]) -> Doubtful:
-        """By the ledger, where sizes and checksums tell nothing. Where nobody sent a file, nothing is known of it."""
-        as_sent = AsSent(self.ledger, self.target)
-        touched = as_sent.written_since(run, expected.files, there)
-        stale = as_sent.sent_before(run, expected.files, there, expected.payloads) - touched
-        return Doubtful(touched, stale, {path for path in stale if not self._tells(expected, path)})
+        as_sent, tells = AsSent(self.ledger, self.target), partial(self._tells, expected)
+        return Doubtful.of(as_sent, run, expected.files, there, payloads=expected.payloads, tells=tells)
 
     def _tells(self, expected: ExpectedFiles, path: str) -> bool:
         """True where it is known, or can be read, which MD5 a file should have."""

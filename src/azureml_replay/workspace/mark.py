@@ -16,6 +16,9 @@ from azureml_replay.instants import Instant
 from azureml_replay.json_text import canonical
 from azureml_replay.model import Editable, Run, RunId
 
+LINEAGE = "azureml_replay"
+"""The property of what a replay made: it says where that comes from. Where tags stand for properties it has its own
+name as a tag, for people who search for it."""
 UNDO_TAG = "azureml_replay_undo"
 """Reserved: no plan has it, wherever a run comes from, and it is no difference."""
 _HIDDEN = "hidden"

@@ -220,9 +220,11 @@ class Declared:
     def lacks(self, workspace: str, route: str) -> bool:
         """Whether the service of this workspace has no such route."""
         variants = self.variants(workspace)
-        unless = (name for name, only in _LACKS_UNLESS.items() if only == route)
-        lacking = any(_LACKS.get(name) == route or _LACKS_ALL.get(name, "\n") in route for name in variants)
-        return lacking or any(name not in variants for name in unless)
+        return (
+            any(route == gone for name, gone in _LACKS.items() if name in variants)
+            or any(part in route for name, part in _LACKS_ALL.items() if name in variants)
+            or any(route == only for name, only in _LACKS_UNLESS.items() if name not in variants)
+        )
 
 
 def _rule(document: object, where: str) -> Rule:

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from azureml_replay.azure.services.mlflow import MlflowService
 from azureml_replay.workspace.asset import Asset, AssetKey, AssetKind
-
-LINEAGE = "azureml_replay"
-"""The property of what a replay made."""
+from azureml_replay.workspace.mark import LINEAGE
 
 
 @dataclass(slots=True)

@@ -11,11 +11,9 @@ from typing import Any
 
 from azureml_replay import json_text
 from azureml_replay.model import AssetReference, Json, Run
-from azureml_replay.workspace.mark import SOURCE_TAG
+from azureml_replay.workspace.mark import LINEAGE, SOURCE_TAG
 from azureml_replay.workspace.profile import NAME_TAG, NOTE_TAG, PARENT_TAG, PROPERTY_BEGINS
 
-LINEAGE = "azureml_replay"
-"""The property that says where a run comes from has its own name as a tag, for people who search for it."""
 HIDDEN_TAG = "azureml_replay.hidden"
 """Of a run that is deleted for itself: those of a deleted experiment all are, and which were so before is not told."""
 STATUS_TAG, ERROR_TAG = "azureml_replay.status", "azureml_replay.error"

@@ -13,7 +13,6 @@ from typing import Any
 from azureml_replay.instants import Instant
 from azureml_replay.mlflow.wire.decode import TICKS_PER_MS
 from azureml_replay.mlflow.wire.encode import Body, pairs, text
-from azureml_replay.mlflow.wire.ours import LINEAGE
 from azureml_replay.model import Json, Location, RunId
 from azureml_replay.workspace.asset import (
     Asset,
@@ -23,6 +22,7 @@ from azureml_replay.workspace.asset import (
     mention_in_run,
     mention_of_place,
 )
+from azureml_replay.workspace.mark import LINEAGE
 from azureml_replay.workspace.profile import PROPERTY_BEGINS
 from azureml_replay.workspace.reader import Document, Reader, beyond, readable, unicode_text, unknown, words
 
