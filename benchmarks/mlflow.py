@@ -33,7 +33,10 @@ THREADS = " in threads"
 def main() -> None:
     """Measures, prints three tables, writes JSON."""
     flags = _flags()
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, pair(Path(name), flags.server_workers) as both:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as name,
+        pair(Path(name), flags.server_workers, on_postgres=flags.postgres) as both,
+    ):
         told = _measured(Path(name), both, flags)
     print(f"\nwritten to {written('mlflow', told, flags.output)}")
 
@@ -44,6 +47,7 @@ def _flags() -> argparse.Namespace:
     parser.add_argument("--theirs", type=int, help="runs for mlflow-export-import; 0 leaves it out; as --runs")
     parser.add_argument("--rounds", type=int, default=1, help="of bare requests and ours, in turns")
     parser.add_argument("--server-workers", type=int, default=1, help="of each server; MLflow's own default is 4")
+    parser.add_argument("--postgres", action="store_true", help="each server on a PostgreSQL of its own, not on SQLite")
     parser.add_argument("--routes", action="store_true", help="also each route")
     parser.add_argument("--output", type=Path)
     return parser.parse_args()

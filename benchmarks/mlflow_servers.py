@@ -19,7 +19,8 @@ from benchmarks.measure import cpu_of_session, watched
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # servers in environments of their own are known there alone
 
 from e2e import own_environment
-from mlflow_servers import NEWEST, MlflowServer, serving
+from mlflow_servers import NEWEST, MlflowServer, beside, serving
+from postgres import cluster
 
 PINS = Path(__file__).with_name("mlflow_export_import.txt")
 ASKED = re.compile(r'"(?P<method>[A-Z]+) (?P<path>/[^ ?]*)')
@@ -60,15 +61,15 @@ def _route(path: str) -> str:
 
 
 @contextmanager
-def pair(folder: Path, workers: int) -> Iterator[tuple[Served, Served]]:
-    """A source and a target of the newest version, each on SQLite, artifacts proxied."""
+def pair(folder: Path, workers: int, *, on_postgres: bool) -> Iterator[tuple[Served, Served]]:
+    """A source and a target of the newest version, each on SQLite or a PostgreSQL of its own, artifacts proxied."""
     with ExitStack() as stack:
         both = []
         for name in ("source", "target"):
             (folder / name).mkdir()
-            both.append(
-                Served(stack.enter_context(serving(folder / name, workers=workers)), folder / name / "server.log")
-            )
+            store, settings = (stack.enter_context(cluster()), beside()) if on_postgres else (None, {})
+            server = stack.enter_context(serving(folder / name, workers=workers, store=store, **settings))
+            both.append(Served(server, folder / name / "server.log"))
         yield both[0], both[1]
 
 

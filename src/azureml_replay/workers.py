@@ -64,6 +64,11 @@ async def map_bounded(items: Sequence[Item], work: Callable[[Item], Awaitable[Re
     return [results[at] for at in range(len(items))]
 
 
+async def together(*work: Callable[[], Awaitable[Result]]) -> Sequence[Result]:
+    """The results of all of it, done at once. Raises as `for_each` does."""
+    return await map_bounded(work, lambda one: one(), len(work))
+
+
 async def _iterate(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncGenerator[Item, None]:
     if isinstance(items, AsyncIterable):
         async for item in items:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from azureml_replay.azure.services.history import RunHistory
 from azureml_replay.azure.storage.blob_lock import BlobLock
@@ -18,6 +19,7 @@ from azureml_replay.azure.tracked import TrackedRuns
 from azureml_replay.errors import ServiceError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import Experiment, Json, Run, RunForm, RunId
+from azureml_replay.workers import together
 from azureml_replay.workspace.lease import OWN_EXPERIMENT, LeaseHolder, LeaseSeen, Term, last_term
 from azureml_replay.workspace.limits import DOCUMENTED
 from azureml_replay.workspace.target import Refused
@@ -61,7 +63,8 @@ class WorkspaceLeases:
 
     async def claim(self, name: str, term: Term, seconds: int, instead_of: Sequence[LeaseHolder]) -> Instant | None:
         """The parameter first: whoever is killed before the storage's lock is theirs has said who they were."""
-        if not await self._write(name, term):
+        written, _ = await together(partial(self._write, name, term), self._lock(name).reach)
+        if not written:
             return None
         others = [holder.id for holder in instead_of]
         if seconds and not await self._lock(name).take(term.holder.id, seconds, instead_of=others):

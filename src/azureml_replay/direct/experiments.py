@@ -169,14 +169,18 @@ async def send_experiments(
     await look_at_active(archive, target, selection, profile)
     sender = _Sender(archive, ledger, target, profile, prefer)
     sent = set[str]()
-    for planned, experiment in due_experiments(archive, ledger, selection, profile, kept=True):
+
+    async def send(one: tuple[Experiment, Experiment]) -> None:
+        planned, experiment = one
         if planned.name not in owners.closed & profile.experiments:  # those show none of our runs, and stay archived
             await sender.send(planned, experiment)
         sent.add(planned.name)
+
+    at_once = min(width, LISTED_AT_ONCE)
+    await for_each(due_experiments(archive, ledger, selection, profile, kept=True), send, at_once)
     if opened := owners.opened - sent:
-        for planned, experiment in due_experiments(archive, ledger, Selection(), profile, kept=True):
-            if planned.name in opened:
-                await sender.send(planned, experiment)
+        of_all = due_experiments(archive, ledger, Selection(), profile, kept=True)
+        await for_each((one for one in of_all if one[0].name in opened), send, at_once)
 
 
 async def look_at_active(archive: Archive, target: Target, selection: Selection, profile: TargetProfile) -> None:

@@ -336,7 +336,7 @@ class _Replaying:
             bring_back(self.ledger, step.source, self.deleted, there=step.source in self.runs.known, asked=asked)
         for _, level in groupby(sorted(steps, key=lambda step: step.depth), key=lambda step: step.depth):
             await for_each(list(batches(level)), self._create, self.width)
-        await for_each(self._intended(self._sound(steps)), self._fill, self.width)
+        await for_each(self._intended(self._sound(steps)), self._fill, 2 * self.width)
         await for_each(list(batches(self._sound(steps))), self._finish, self.width)
 
     def _sound(self, steps: Iterable[Step]) -> list[Step]:

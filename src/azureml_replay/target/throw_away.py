@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from uuid import uuid4
 
 from azureml_replay.comparison.rows import identity
@@ -29,6 +30,7 @@ from azureml_replay.model import AssetReference, Points, Run, RunForm, RunId, Se
 from azureml_replay.target.doubtful import DoubtfulRun
 from azureml_replay.target.probe import EXPERIMENT, OPTIONAL, Probe
 from azureml_replay.target.writer import Created, RunWriter, under_its_id, writer_of
+from azureml_replay.workers import together
 from azureml_replay.workspace.profile import AZURE_ML, WriteRoute, by_route
 from azureml_replay.workspace.put_files import NewFile
 from azureml_replay.workspace.target import Outcome, Refused, Target
@@ -133,9 +135,11 @@ class ThrowAway:
         self._keep_older({run: _outcome(one) for run, one in created.items()}, "runs that began long ago")
         self.run = under_its_id(self.run, created)
         self.older = {age: under_its_id(run, created) for age, run in self.older.items()}
+        await together(self._borrow, self.more.create)
+
+    async def _borrow(self) -> None:
         self.borrower = replace(self.borrower, lender=self.run.id)
         self.borrower = under_its_id(self.borrower, await self.writer.create(EXPERIMENT, [self.borrower]))
-        await self.more.create()
 
     def _expect_created(self, created: Created) -> None:
         if isinstance(created, Refused) and created.of_item and not created.of_status and self._own_ids:
@@ -144,17 +148,19 @@ class ThrowAway:
 
     async def append(self) -> None:
         """Append two points, and two that are to be there at once."""
+        await together(self._append, self._append_settled)
+
+    async def _append(self) -> None:
         refused = await self.target.append_points(self.run.id, [ROWS])
         self._expect(refused.get(0), "metric rows with times and steps of their own")
-        self.settles = await self._settles()
 
-    async def _settles(self) -> bool:
+    async def _append_settled(self) -> None:
         """Whether rows are answered once they are there; not where that is refused, or they come otherwise."""
         try:
             refused = await self.target.append_settled(self.run.id, [_AT_ONCE])
         except (Rejected, Uncertain):
-            return False
-        return refused == {} and await self._rows_of(_AT_ONCE.series) == _identities(_AT_ONCE)
+            return
+        self.settles = refused == {} and await self._rows_of(_AT_ONCE.series) == _identities(_AT_ONCE)
 
     async def put_file(self) -> None:
         """Write a file of a few bytes."""
@@ -187,8 +193,11 @@ class ThrowAway:
         told = replace(found.run, lender=borrower.run.lender if borrower else None)
         lost = [name for name in ("status", *OPTIONAL) if not _kept(name, self.borrower, told)]
         lost += self.more.lost(more.run if more else None)
-        lost += [] if await self._points_kept() else ["points"]
-        lost += [] if await self._file_kept(found.run) else ["files"]
+        points, stored, listed = await together(
+            self._points_kept, self._file_stored, partial(self._file_listed, found.run)
+        )
+        lost += [] if points else ["points"]
+        lost += [] if stored and listed else ["files"]
         added = (found.run.tags.keys() - self.run.tags.keys()) | (
             found.run.properties.keys() - self.run.properties.keys()
         )
@@ -246,11 +255,13 @@ class ThrowAway:
     async def _points_kept(self) -> bool:
         return await self.rows() == _identities(ROWS)
 
-    async def _file_kept(self, run: Run) -> bool:
-        listed: Sequence[str] = [artifact.path async for page in self.target.artifacts(run) for artifact in page]
-        stored = [one.stored async for page in self.target.stored(run.id) for one in page if one.stored]
+    async def _file_listed(self, run: Run) -> bool:
+        return _FILE.path in [artifact.path async for page in self.target.artifacts(run) for artifact in page]
+
+    async def _file_stored(self) -> bool:
         md5 = hashlib.md5(_FILE.data, usedforsecurity=False).digest()
-        return _FILE.path in listed and any(file.md5 == md5 for file in stored)
+        stored = [one.stored async for page in self.target.stored(self.run.id) for one in page if one.stored]
+        return any(file.md5 == md5 for file in stored)
 
     def _expect(self, outcome: Outcome, what: str) -> None:
         if isinstance(outcome, ServiceError):

@@ -15,11 +15,14 @@ from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
 from azureml_replay.target.probe import Probe, keep_probe, known_probe
 from azureml_replay.target.throw_away import ThrowAway, throw_away_run
 from azureml_replay.terminal.hints import hint
+from azureml_replay.workers import map_bounded, together
 from azureml_replay.workspace.mark import SOURCE_TAG
 from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.profile import WriteRoute, of_kind
 from azureml_replay.workspace.target import Target
 from azureml_replay.workspace.tried import Tried, TriesItself
+
+ASKED_AT_ONCE = 8
 
 
 async def probed(
@@ -158,8 +161,7 @@ async def _by_route(target: Target, route: WriteRoute) -> Probe:
 async def _thrown(thrown: ThrowAway) -> Probe:
     await thrown.create()
     try:
-        await thrown.append()
-        await thrown.put_file()
+        await together(thrown.append, thrown.put_file)
     finally:
         late = await thrown.finish()  # in `finally`: they are hidden also where something was refused
     return replace(await thrown.read(), late=late)
@@ -181,8 +183,7 @@ async def experiments_held(
 ) -> ExperimentsHeld:
     """Experiments that the target has; of `planned` also those that its list leaves out, as it may archived ones."""
     held = {one.name: one async for page in target.experiments() for one in page}
-    for name in sorted(planned - held.keys()):
-        found = await target.experiment(name)
-        held |= {name: found} if found is not None else {}
+    unlisted = await map_bounded(sorted(planned - held.keys()), target.experiment, ASKED_AT_ONCE)
+    held |= {one.name: one for one in unlisted if one is not None}
     made = {name for name, one in held.items() if source is not None and made_experiment(one, source)}
     return ExperimentsHeld(tuple(held.values()), tuple(sorted(held.keys() - made)), tuple(sorted(made)))

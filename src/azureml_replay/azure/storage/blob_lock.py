@@ -29,6 +29,18 @@ class BlobLock:
         self._at = Location(ARTIFACT_STORE, f"{FOLDER}/{name}")
         self._out_of_reach = False
 
+    async def reach(self) -> bool:
+        """Asks what it takes to ask the storage; nothing is taken yet. False where it is out of reach. Repeatable."""
+        if self._out_of_reach:
+            return False
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._storage.writable(self._at)
+        except (ReplayError, TimeoutError) as error:
+            self._out_of_reach = True
+            logger.debug("the storage keeps no lease: %s", error)
+        return not self._out_of_reach
+
     async def take(self, holder: str, seconds: int, *, instead_of: Sequence[str]) -> bool:
         """Takes or renews it; False where somebody has it who is none of `instead_of`. Repeatable.
 
