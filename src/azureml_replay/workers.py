@@ -14,7 +14,7 @@ from collections.abc import (
     Iterable,
     Sequence,
 )
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from enum import Enum
 from functools import partial
 from typing import TypeVar
@@ -95,6 +95,22 @@ async def beside(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
 
 async def _done(work: Callable[[], Awaitable[None]]) -> None:
     await work()
+
+
+@asynccontextmanager
+async def read_ahead(items: AsyncIterator[Item], most: int) -> AsyncIterator[AsyncIterator[Item]]:
+    """The same items, of which up to `most` wait: the next ones are read while the last one is worked on.
+
+    What reading raises cancels the block, and is raised as it is.
+    """
+    waiting: asyncio.Queue[Item | _End] = asyncio.Queue(maxsize=most)
+
+    async def pump() -> None:
+        async with aclosing(items) if isinstance(items, AsyncGenerator) else nullcontext():
+            await _pump(items, waiting)
+
+    async with beside(pump):
+        yield _taken(waiting)
 
 
 async def side_by_side(
@@ -198,6 +214,13 @@ async def _pump(results: AsyncIterator[Result], into: asyncio.Queue[Result | _En
     async for result in results:
         await into.put(result)
     await into.put(_End.END)
+
+
+async def _taken(waiting: asyncio.Queue[Item | _End]) -> AsyncIterator[Item]:
+    """Whoever reads gets a turn after each, so that what was sent goes on also where the work itself never waits."""
+    while (item := await waiting.get()) is not _End.END:
+        yield item
+        await asyncio.sleep(0)
 
 
 async def in_a_thread(work: Callable[[], Result]) -> Result:

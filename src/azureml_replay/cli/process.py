@@ -6,6 +6,7 @@ so it ends at once; while a command works, it is stopped cleanly.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -18,6 +19,9 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBRE
 """The last is Ctrl-Break of Windows, which no program may take for Ctrl-C."""
 _FILES = 4_096
 """Open files that are asked for: 32 runs at once at ten services of two workspaces are 640; macOS allows 256."""
+_COLLECTED_AFTER = 50_000
+"""New objects before Python looks for cycles among them. After its own 700 that takes 4 % of an extract of 2,000 jobs
+(3.51 and 3.38 s); the peak of memory is the same, since nearly all that is made here is let go of without it."""
 
 
 def prepare() -> None:
@@ -25,6 +29,7 @@ def prepare() -> None:
     stop_at_once()
     _open_streams()
     _allow_files()
+    gc.set_threshold(_COLLECTED_AFTER)
 
 
 def stop_at_once() -> None:

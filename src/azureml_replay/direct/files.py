@@ -142,9 +142,7 @@ class FileSender:
             if artifact.stored is not None and await attached(self.target, step, path, artifact):
                 there[path] = artifact.stored
         self.ledger.sent_over(step.source, finding_names(there))
-        self.ledger.put_sent_files(step.source, there)
-        items = {FileItem(path): payload_of(stored) for path, stored in there.items()}
-        self.ledger.mark(step.source, items, State.SENT, durable=False)
+        self._arrived(step, there, {FileItem(path): payload_of(stored) for path, stored in there.items()})
         self._tell(there.values(), len(there))
         return there
 
@@ -156,7 +154,8 @@ class FileSender:
         Of a file that this archive never sent nobody knows what was sent last: what is there is taken for an edit. Nor
         does one go whose bytes are there, where only they could tell: each write gives the file another ETag.
         """
-        receipt, sent = receipts.get(FileItem(path)), self.ledger.sent_file(step.source, path)
+        receipt = receipts.get(FileItem(path))
+        sent = self.ledger.sent_file(step.source, path) if found or receipt is not None else None
         unknown = found and receipt is None
         known = receipt is not None and receipt.state is State.SENT and sent is not None
         if self.prefer is Prefer.SOURCE or not (known or unknown):
@@ -194,9 +193,13 @@ class FileSender:
     def _note_there(self, step: Step, path: str, mine: StoredFile, there: StoredFile) -> None:
         """The receipt of a file that has the source's bytes already."""
         self.ledger.sent_over(step.source, finding_names([path]))
-        self.ledger.put_sent_files(step.source, {path: replace(mine, md5=mine.md5 or there.md5)})
-        payload = replace(payload_of(mine), detail=there.etag)
-        self.ledger.mark(step.source, {FileItem(path): payload}, State.SENT, durable=False)
+        sent = {path: replace(mine, md5=mine.md5 or there.md5)}
+        self._arrived(step, sent, {FileItem(path): replace(payload_of(mine), detail=there.etag)})
+
+    def _arrived(self, step: Step, sent: Mapping[str, StoredFile], items: Mapping[Item, Payload]) -> None:
+        with self.ledger.together():
+            self.ledger.put_sent_files(step.source, sent)
+            self.ledger.mark(step.source, items, State.SENT, durable=False)
 
     async def _bring(self, step: Step, batch: Mapping[str, Artifact], made: Sending, fresh: Set[str]) -> list[Artifact]:
         """Send files; those that went. A file that changed is begun anew, one that is gone is left to the omissions.
@@ -251,13 +254,12 @@ class FileSender:
         told: dict[str, FileWritten] = {}
         outcomes = await self.target.put_files(home, run, [heard(file, told) for file, _ in files.values()])
         sent = {path: _as_written(file, told.get(path)) for path, (file, _) in files.items() if not outcomes.get(path)}
-        self.ledger.put_sent_files(step.source, sent)
-        arrived = {
+        arrived: dict[Item, Payload] = {
             item: replace(payload, detail=told[item.path].etag) if item.path in told else payload
             for item, payload in items.items()
             if outcomes.get(item.path) is None
         }
-        self.ledger.mark(step.source, arrived, State.SENT, durable=False)
+        self._arrived(step, sent, arrived)
         made = {planned.path for planned in step.made_files()}
         self._tell([stored for path, stored in sent.items() if path not in made], len(sent))
         refused: dict[str, Refused] = {}

@@ -35,7 +35,7 @@ from azureml_replay.planning.assets import AssetChoice
 from azureml_replay.planning.plan import SHOWN
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Choice, Selection, choose
-from azureml_replay.workers import for_each
+from azureml_replay.workers import for_each, read_ahead
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
 from azureml_replay.workspace.source import Source
 
@@ -284,7 +284,8 @@ class _Extraction:
         # By pages: 100,000 ids in a list and a dict take 15 MB.
         ids = (run for run in self.archive.pending_ids() if run not in without)
         found = self._with_last(ids) if self.options.metrics is Metrics.LAST else self._without_last(ids)
-        await for_each(found, self._bring_run, width)
+        async with read_ahead(found, RUNS_PER_REQUEST) as details:
+            await for_each(details, self._bring_run, width)
         download = Download(self.source, self.archive, self.progress, self.options.check_all)
         if self.options.artifacts and self.options.download:
             await download.bring(width)
@@ -308,12 +309,13 @@ class _Extraction:
         if left:
             homes = self.archive.pending_experiments()
             searched = [experiment for experiment in self.archive.experiments() if experiment.name in homes]
-            async for page in self.source.last_values(searched):
-                here = [run for run in page if run in left]
-                async for details in self._details(here):
-                    yield details, page[details.run.id]
-                for run in here:
-                    del left[run]
+            async with read_ahead(self.source.last_values(searched), 1) as pages:
+                async for page in pages:
+                    here = [run for run in page if run in left]
+                    async for details in self._details(here):
+                        yield details, page[details.run.id]
+                    for run in here:
+                        del left[run]
         async for one in self._without_last(left):
             yield one
 

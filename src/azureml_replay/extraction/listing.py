@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.selection import is_type
-from azureml_replay.workers import for_each
+from azureml_replay.workers import for_each, together
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
 from azureml_replay.workspace.source import Source
 
@@ -33,9 +34,8 @@ class RunLists:
 
     async def all(self, width: int) -> None:
         """List every experiment, run and ARM job, and compare the lists."""
-        await for_each(self._experiments(), self._list_experiment, min(width, LISTED_AT_ONCE))
-        async for jobs in self.source.jobs():
-            self.archive.put_jobs(jobs)
+        at_once = min(width, LISTED_AT_ONCE)
+        await together(partial(for_each, self._experiments(), self._list_experiment, at_once), self._list_jobs)
         asked = set[RunId]()
         while missing := list(islice((job for job in self.archive.jobs_missing_runs() if job not in asked), width)):
             asked.update(missing)
@@ -43,6 +43,10 @@ class RunLists:
             await self.unlisted_experiments()
         self.archive.arrange()
         await self._list_missing_children(width)
+
+    async def _list_jobs(self) -> None:
+        async for jobs in self.source.jobs():
+            self.archive.put_jobs(jobs)
 
     async def _experiments(self) -> AsyncIterator[Experiment]:
         before = self._known()

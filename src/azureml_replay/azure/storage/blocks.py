@@ -6,9 +6,11 @@ recognised.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TypeAlias
 
@@ -76,18 +78,28 @@ class Blocks:
     async def upload(self, door: Door, file: HeldFile, at: Location) -> None:
         """Write a held file, read once and in order; commit it only if its bytes were whole. Raises IntegrityError."""
         size, staged, names = block_bytes(file.stored), await self._staged(at), list[str]()
+        pieces, turn = _pieces(file, size), asyncio.Lock()
 
-        async def missing() -> AsyncIterator[tuple[str, bytes, bytes]]:
-            async for data, md5 in _pieces(file, size):
-                names.append(_name(md5.hex(), len(names)))
-                if names[-1] not in staged:
-                    yield names[-1], data, md5
+        async def send_next() -> bool:
+            """False where none is left. A piece takes up memory from when it is read until it is sent."""
+            async with AsyncExitStack() as held:
+                async with turn:
+                    await held.enter_async_context(self.handful.of(size))
+                    piece = await anext(pieces, None)
+                    if piece is None:
+                        return False
+                    data, md5 = piece
+                    name = _name(md5.hex(), len(names))
+                    names.append(name)
+                if name not in staged:
+                    await self._put(door, name, data, md5)
+            return True
 
-        async def send(block: tuple[str, bytes, bytes]) -> None:
-            await self._put(door, *block)
+        async def send_all(_: int) -> None:
+            while await send_next():
+                pass
 
-        async with self.handful.of(BLOCKS_AT_ONCE * size):
-            await for_each(missing(), send, BLOCKS_AT_ONCE)
+        await for_each(range(BLOCKS_AT_ONCE), send_all, BLOCKS_AT_ONCE)
         await self._commit(door, names, file)
 
     async def _send(self, blocks: Sequence[Block], send: Send, staged: Collection[str]) -> None:
