@@ -383,7 +383,8 @@ def test_models_of_mlflow_3_bring_their_files(
 ) -> None:
     """The files of a logged model are no run's: they come among those of its run, or into the workspace's blob store.
 
-    A version that leads elsewhere stays; a name that the target has of its own stops the replay, or counts on.
+    They come to each version that was registered of one. A version that leads elsewhere stays; a name that the target
+    has of its own stops the replay, or counts on.
     """
     client, name = client_of(mlflow_server), f"logged{uuid4().hex[:6]}"
     experiment = client.create_experiment(f"{name}-e")
@@ -397,6 +398,7 @@ def test_models_of_mlflow_3_bring_their_files(
     client.create_registered_model(name)
     client.create_model_version(name, f"models:/{model.model_id}", run, model_id=model.model_id)
     client.create_model_version(name, "s3://bucket/elsewhere", run)
+    client.create_model_version(name, f"models:/{model.model_id}", run, model_id=model.model_id)
     chosen, target, there = Selection(experiments=(f"{name}-e",)), named(other, tmp_path), sandbox.add_workspace()
     theirs = client_of(other)
     theirs.create_registered_model(name)
@@ -408,14 +410,15 @@ def test_models_of_mlflow_3_bring_their_files(
     done, again = asyncio.run(go(conflict=AssetConflict.NEXT)), asyncio.run(go(conflict=AssetConflict.NEXT))
     azure = asyncio.run(into_azure(mlflow_server.url, there.path, tmp_path / "azure", chosen))
 
-    (made,) = [one for one in theirs.search_model_versions(f"name='{name}'") if one.version != "1"]
-    assert made.version == "2"
-    assert files(theirs, made) == {"/MLmodel": 11, "/sub/w.bin": 7}
-    assert (done.verdict.findings, done.verdict.assets_equal, done.replayed.assets.files) == (0, 1, 2)
+    made = [one for one in theirs.search_model_versions(f"name='{name}'") if one.version != "1"]
+    assert sorted(one.version for one in made) == ["4", "5"]  # 2 and 3 are used up on the way to 4
+    assert [files(theirs, one) for one in made] == [{"/MLmodel": 11, "/sub/w.bin": 7}] * 2
+    assert (done.verdict.findings, done.verdict.assets_equal, done.replayed.assets.files) == (0, 2, 4)
     assert (again.replayed.assets, again.replayed.files, again.verdict.findings) == (AssetsSent(), 0, 0)
     stays = (f"model {name}:2", ELSEWHERE.format("s3://bucket/elsewhere"))
     assert stays in planned(tmp_path / "history", target).omitted
-    assert (azure.verdict.findings, azure.replayed.assets.files) == (0, 2)
+    assert (azure.verdict.findings, azure.replayed.assets.files) == (0, 4)
     held = MLClient(EnvironmentCredential(), there.subscription_id, there.resource_group, there.workspace_name)
-    held.models.download(name, version="1", download_path=str(tmp_path / "down"))
-    assert next((tmp_path / "down").rglob("w.bin")).read_bytes() == b"weights"
+    for version in ("1", "3"):
+        held.models.download(name, version=version, download_path=str(tmp_path / version))
+        assert next((tmp_path / version).rglob("w.bin")).read_bytes() == b"weights"

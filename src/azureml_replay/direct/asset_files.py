@@ -53,8 +53,8 @@ class AssetFiles:
     """The same."""
     prefer: Prefer
     there: AssetsThere
-    done: dict[Location, str] = field(default_factory=dict)
-    """Place in the source -> why its files are not there; empty where they are."""
+    done: dict[tuple[Location, Location], str] = field(default_factory=dict)
+    """Place in the source and in the target -> why its files are not there; empty where they are."""
     left: dict[AssetKey, int] = field(default_factory=dict)
     """Asset -> paths of its MLTable that lead to where nothing was brought."""
     shared: SharedPlaces = field(init=False)
@@ -68,11 +68,11 @@ class AssetFiles:
         place = there.place
         if not asset.owns_bytes or place is None or asset.place is None:
             return "", 0, 0
-        if asset.place in self.done:
-            return self.done[asset.place], 0, 0
+        if (way := (asset.place, place)) in self.done:
+            return self.done[way], 0, 0
         listed = self.archive.asset_files(asset.key)
         why, files, size = await self._brought(asset, there, asset.place, listed)
-        self.done[asset.place] = why
+        self.done[way] = why
         return why, files, size
 
     async def are_others(self, asset: Asset) -> bool:

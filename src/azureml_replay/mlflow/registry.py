@@ -86,8 +86,8 @@ class Registry:
 
     async def read(self, document: Mapping[str, Any], aliases: Sequence[tuple[str, str]]) -> Asset:
         """A version as an asset."""
-        run = wire.run_of(document)
-        root = await self._root(run) if run and wire.names_by_address(document) else None
+        run = wire.run_by_address(document)
+        root = await self._root(run) if run else None
         source = wire.source_of(document, root)
         seen = source is not None and source.run is not None and not wire.says_type(document)
         kind = await self._kind(source.run, source.path) if seen and source and source.run else wire.MLFLOW_MODEL

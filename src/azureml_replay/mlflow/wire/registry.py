@@ -39,6 +39,7 @@ CUSTOM_MODEL = "custom_model"
 ELSEWHERE = "its source {} is no file of a run, and no logged model: it stays where it is"
 _RUN = re.compile(r"runs:/(?P<run>[^/]+)(?:/(?P<path>.*))?")
 _SERVED = re.compile(r"/([0-9a-zA-Z_-]+)/artifacts(?:/(.*))?$")
+_ADDRESS = re.compile(r"/(?P<run>[0-9a-f]{32})/artifacts(?:/|$)")
 _LOGGED = re.compile(r"models:/(?P<model>m-[A-Za-z0-9]+)/?")
 _VERSION = re.compile(r"models:/[^/@]+(?:/[^/]+|@[^/]+)/?")
 NO_STAGE = ("", "None")
@@ -164,15 +165,21 @@ def run_of(document: Document) -> RunId | None:
     return RunId(named) if named else RunId(told["run"]) if told else None
 
 
-def names_by_address(document: Document) -> bool:
-    """True where only the address of its run's files tells whether its source is among them."""
+def run_by_address(document: Document) -> RunId | None:
+    """The run of which only the address of its files tells whether the source is among them; None for other sources.
+
+    A version that was made without a run names it in its source alone.
+    """
     source = document.get("source") or ""
-    return bool(document.get("run_id")) and not _RUN.fullmatch(source) and not _LOGGED.fullmatch(source)
+    if _RUN.fullmatch(source) or _LOGGED.fullmatch(source):
+        return None
+    told = _ADDRESS.search(source)
+    return run_of(document) or (RunId(told["run"]) if told else None)
 
 
 def source_of(document: Document, root: str | None) -> VersionSource | None:
-    """Where its bytes lie; `root`: the address of its run's files. None: elsewhere."""
-    source, run = document.get("source") or "", document.get("run_id") or None
+    """Where its bytes lie; `root`: the address of the files of `run_by_address`. None: elsewhere."""
+    source, run = document.get("source") or "", run_by_address(document)
     if told := _RUN.fullmatch(source):
         return VersionSource(run=RunId(told["run"]), path=(told["path"] or "").strip("/"))
     if told := _LOGGED.fullmatch(source):
@@ -207,7 +214,7 @@ def version(document: Document, source: VersionSource | None, named: Sequence[st
         stage=None if stage in NO_STAGE else stage,
         aliases=tuple(sorted(named)),
         archived=archived is not None,
-        run=run_of(document),
+        run=run_of(document) or (source.run if source else None),
         owns_bytes=source is not None,
         files_of=source.run if source else None,
         run_path=source.path if source and source.run else None,
