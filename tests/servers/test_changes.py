@@ -149,6 +149,16 @@ def test_each_side_keeps_what_it_changed(sides: Sides) -> None:
     assert sides.send().figures == (0, 0, 0)
 
 
+def test_a_run_that_ended_later_is_proven(sides: Sides) -> None:
+    """What the lineage says of its exact times is written anew with it; the server's own field has milliseconds."""
+    assert sides.send().verdict.findings == 0
+
+    sides.edit(of_root(endTimeUtc=LATER))
+    assert sides.send().verdict.findings == 0
+    assert json.loads(sides.client.get_run(sides.there("root")).data.tags["azureml_replay"])["end"] == LATER
+    assert sides.send().figures == (0, 0, 0)
+
+
 def test_files_that_were_sent_before_they_changed_are_not_equal(sides: Sides) -> None:
     """A server tells no checksums; the archive knows that it sent other bytes, of a file that replay makes, too."""
     assert sides.send().verdict.findings == 0

@@ -279,24 +279,31 @@ class RunSender:
     def _ending(self, step: Step) -> _Ending:
         there = self.known.get(step.source)
         if there is None:
-            return _Ending(step.run, None)
+            return _Ending(self._told(step, None), None)
         stay = self._kept(step, of_state=True)
         marked = is_taken_back(there)
         turns = (marked or step.run.hidden != there.hidden) and HIDDEN not in stay
         hidden = step.run.hidden if turns else None
         return _Ending(
-            tell=replace(step.run, hidden=False) if self._moves(step) and STATUS not in stay else None,
+            tell=replace(self._told(step, there), hidden=False) if self._moves(step) and STATUS not in stay else None,
             hidden=True if self.shown.get(step.source) else hidden,
             marked=marked,
             stay=stay,
         )
+
+    def _told(self, step: Step, there: Run | None) -> Run:
+        """The run as its end is told; to a server with its lineage, where that says other times of the run there."""
+        if not self.profile.by(step.route).plain:
+            return step.run
+        return replace(step.run, properties=lineage.written_anew(step.run, there) if there else {})
 
     def _moves(self, step: Step) -> bool:
         """True where the target's run has to be told how it ended, or that it began."""
         there = self.known.get(step.source)
         if there is None:
             return False
-        return step.run.status != there.status or (there.status not in TERMINAL and _is_later(step.run, there))
+        may_move = there.status not in TERMINAL or self.profile.by(step.route).plain
+        return step.run.status != there.status or (may_move and _is_later(step.run, there))
 
     async def _tell(self, steps: Sequence[Step], endings: Mapping[RunId, _Ending]) -> Sequence[Step]:
         ended = {step.source: ending for step in steps if (ending := endings[step.source].tell) is not None}
@@ -389,7 +396,7 @@ class RunSender:
 
 
 def _is_later(run: Run, there: Run) -> bool:
-    """True where events would change a run that is in progress on both sides."""
+    """True where events would change a run whose status is the same on both sides."""
     news = (run.start and run.start != there.start, run.end and run.end != there.end, run.error and not there.error)
     return any(news)
 

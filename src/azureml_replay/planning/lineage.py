@@ -202,6 +202,18 @@ def differences(expected: Run, actual: Run) -> Iterator[tuple[str, str, str]]:
             yield fact, str(wanted.get(fact, "")), str(found.get(fact, ""))
 
 
+def written_anew(expected: Run, there: Run) -> dict[str, str]:
+    """The property of a run whose target takes it anew: what it says of the original now, and what was sent last.
+
+    Empty where it says that already, and for a run that has none yet.
+    """
+    wanted, found = (run.properties.get(PROPERTY) for run in (expected, there))
+    facts, before = decoded(wanted), decoded(found)
+    if not facts or not before or is_alike(wanted, found):
+        return {}
+    return {PROPERTY: encode({**facts, **({SENT: before[SENT]} if SENT in before else {})})}
+
+
 def is_alike(expected: str | None, actual: str | None) -> bool:
     """True where two values of the property say the same of the original, whichever version wrote them."""
     one, other = decoded(expected), decoded(actual)

@@ -18,6 +18,7 @@ from azureml_replay.errors import Rejected
 from azureml_replay.instants import TICKS_PER_SECOND, Instant
 from azureml_replay.mlflow.wire.ours import ASSET, TYPE_TAG, error_tags, status_of, status_tags, tags_of
 from azureml_replay.model import AssetReference, Experiment, Json, Points, Run, RunId
+from azureml_replay.workspace.mark import LINEAGE
 from azureml_replay.workspace.profile import NOTE_TAG
 
 Body: TypeAlias = dict[str, Any]
@@ -78,8 +79,9 @@ def ended_run(wanted: Run) -> Body:
 
 
 def ending_tags(wanted: Run) -> Mapping[str, str]:
-    """What no status can say: the exact word, and the error."""
-    return {**status_tags(wanted), **error_tags(wanted)}
+    """What no status can say: the exact word, the error, and the lineage with the exact times, where that is given."""
+    anew = {LINEAGE: wanted.properties[LINEAGE] or ""} if LINEAGE in wanted.properties else {}
+    return {**status_tags(wanted), **error_tags(wanted), **anew}
 
 
 def run_tag(run_id: RunId, key: str) -> Body:
