@@ -14,10 +14,13 @@ from pathlib import Path
 
 import mlflow
 import orjson
+import pytest
 import requests
 from azure.identity import DefaultAzureCredential
 from mlflow import MlflowClient
 
+from azureml_replay import cli
+from azureml_replay.archive.archive import Archive
 from azureml_replay.redact import NEWEST
 from azureml_sandbox.server.opened import opened
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
@@ -166,3 +169,29 @@ def test_what_is_to_be_taken_out_from_now_on_is_read_again(
     assert [one.returncode for one in ended] == [0, 5, 5], "a property is written once: the target has it still"
     assert [one["what"] for one in anew["verdict"]["first"]] == ["property pin"]
     assert pin.encode() not in texts_of(tmp_path) + b"".join(one.stdout + one.stderr for one in ended)
+
+
+@pytest.mark.parametrize("mode", ["direct", "synthetic"])
+def test_nothing_is_sent_that_came_before_its_redaction(
+    calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str
+) -> None:
+    """An extraction with `--redact` that is killed, or a merge, leaves runs as they came: these are extracted first."""
+    source, target, pin = calm.add_workspace(), calm.add_workspace(), secrets.token_hex(8)
+    change(calm, source, fill)
+    change(calm, source, in_pairs("tags", {"pin": pin}))
+    archive = tmp_path / "archive"
+    extract = ["extract", "--source", str(source.path), "--archive", str(archive)]
+    replay = ["replay", str(archive), "--source", str(source.path), "--target", str(target.path)]
+
+    assert cli.run(extract) == 0
+    with Archive.open(archive) as known:
+        place = known.source
+    Archive.create(archive, place, redact=["pin*"]).close()
+    refused = cli.run([*replay, "--mode", mode])
+    with opened(calm.folder, target.workspace_name) as (world, there):
+        held = world.runs.get(there.guid, "root")
+
+    assert (refused, held) == (2, None)
+    assert "2 runs of" in capsys.readouterr().err
+    assert (cli.run(extract), cli.run(replay)) == (0, 0)
+    assert pin.encode() not in texts_of(tmp_path) + texts_of_target(target)

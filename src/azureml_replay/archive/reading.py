@@ -12,6 +12,7 @@ from azureml_replay.archive.digests import of_bytes, of_chunk
 from azureml_replay.archive.items import Payload
 from azureml_replay.archive.records import ARTIFACT_COLUMNS, artifact_of, details_of, series_of, unpack
 from azureml_replay.errors import IntegrityError
+from azureml_replay.json_text import spaced
 from azureml_replay.model import Artifact, FileTotals, Omission, Points, Run, RunDetails, RunId, Series, SeriesKey
 
 HISTORY_LEFT_OUT = "history left out by --metrics last"
@@ -122,6 +123,18 @@ class Reading(Database):
               and exists (select 1 from run below where below.parent = r.id and below.selected and below.generation > 0)
         """  # noqa: S608  # our own words
         return frozenset(RunId(run) for (run,) in self._all(sql, (root,)))
+
+    def uncleaned(self, units: Sequence[RunId] | None) -> int:
+        """Extracted runs of these units, or of all, that are to be extracted again where `--redact` takes anything out.
+
+        They may be of before that; those that only changed at the source since cannot be told from them.
+        """
+        sql = f"""
+            select count(*) from run r where selected and state = 'listed' and generation > 0
+              and exists (select 1 from redact_glob) and not exists ({GONE_FROM_SOURCE})
+              and (?1 is null or unit in (select value from json_each(?1)))
+        """  # noqa: S608  # our own words
+        return int(self._one(sql, (None if units is None else spaced(units),))[0])
 
     def run(self, run: RunId) -> Run | None:
         """A run as extracted, None where it is not."""

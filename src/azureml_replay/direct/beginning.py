@@ -9,6 +9,7 @@ from azureml_replay.counting import counted
 from azureml_replay.direct.anew import rename
 from azureml_replay.direct.foreseen import DueUnits, foreseen
 from azureml_replay.direct.options import ReplayOptions
+from azureml_replay.planning.cleaned import refuse_uncleaned
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Progress
@@ -30,6 +31,7 @@ async def begun(
     """How the target is treated, the plan with what is left of it, and of which units. Raises as `replay`."""
     ledger = archive.ledger(target.ref)
     refuse_other_prefix(ledger, target)
+    refuse_uncleaned(archive, selection)
 
     async def seen(*, anew: bool) -> TargetProfile:
         return await seen_profile(

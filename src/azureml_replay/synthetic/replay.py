@@ -18,6 +18,7 @@ from azureml_replay.counting import counted
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Run, RunId
+from azureml_replay.planning.cleaned import refuse_uncleaned
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -127,6 +128,7 @@ async def _replay(
 ) -> SyntheticReplayed:
     if archive.source == target.ref:
         raise UserError(f"source and target are the same workspace ({target.ref}): name another target")
+    refuse_uncleaned(archive, selection)
     archive.put_studio(target.ref, target.studio)
     ledger, submitter = archive.ledger(target.ref), target.submitter
     original = options.environment == ORIGINAL
