@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from azureml_replay.mlflow.workspace import connect
 from azureml_replay.model import LOGGED_MODELS, RunId
 from azureml_replay.planning.fit import JOB_FILE
 from azureml_replay.planning.plan import plan
+from azureml_replay.progress import SILENT, Progress, Silent
 from azureml_replay.selection import Selection
 from azureml_replay.sending.transport import open_transport
 from azureml_replay.verbs import Migrated, MigrateOptions, dry_run, migrate
@@ -57,6 +60,13 @@ def impatient_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
 
+class Heard(Silent):
+    """Hears what is said."""
+
+    def __init__(self, hear: Callable[[str], None]) -> None:
+        self.say = hear  # type: ignore[method-assign]
+
+
 async def extracted(
     server: MlflowServer,
     folder: Path,
@@ -64,6 +74,7 @@ async def extracted(
     name: str = NAME,
     options: ExtractOptions = WHOLE,
     cut: DiesAt | None = None,
+    progress: Progress = SILENT,
 ) -> Extracted:
     """One `extract` of an experiment, active runs too."""
     config = server_config(server.url, {})
@@ -72,7 +83,7 @@ async def extracted(
         async with connect(config, transport=through, clock=FastClock()) as source:  # type: ignore[arg-type]
             with Archive.create(folder, source.ref) as archive:
                 selection = Selection(experiments=(name,), include_active=True)
-                return await extract(source, archive, selection, options=options, width=8)
+                return await extract(source, archive, selection, options=options, width=8, progress=progress)
 
 
 def expect_held(archive: Archive, held: Held) -> None:
@@ -186,6 +197,30 @@ async def test_a_second_extract_brings_what_changed(mlflow_source: MlflowServer,
     with Archive.open(tmp_path / "kept") as archive:
         assert all(archive.run(RunId(run)).hidden for run in runs)  # type: ignore[union-attr]
         assert archive.experiment("changing").archived is not None  # type: ignore[union-attr]
+
+
+async def test_a_point_at_an_earlier_step_is_said_to_be_unseen(mlflow_source: MlflowServer, tmp_path: Path) -> None:
+    """A server shows the last point of a metric alone: what came before it is found where all is read again."""
+    client = MlflowClient(mlflow_source.url)
+    run = client.create_run(client.create_experiment("earlier")).info.run_id
+    for step in (1, 3):
+        client.log_metric(run, "loss", 0.5, history.START_MS, step)
+    client.set_terminated(run)
+    await extracted(mlflow_source, tmp_path / "kept", name="earlier")
+    client.log_metric(run, "loss", 0.25, history.START_MS, 2)
+    said: list[str] = []
+
+    quick = await extracted(mlflow_source, tmp_path / "kept", name="earlier", progress=Heard(said.append))
+    whole = await extracted(
+        mlflow_source,
+        tmp_path / "kept",
+        name="earlier",
+        options=replace(WHOLE, check_all=True),
+        progress=Heard(said.append),
+    )
+
+    assert (quick.points, whole.points) == (0, 3)
+    assert [line.partition(":")[0] for line in said] == ["1 run that ended"]
 
 
 async def test_what_mlflow_3_has_beside_runs_is_a_document_and_named(

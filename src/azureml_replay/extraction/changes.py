@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TypeAlias
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.counting import counted
 from azureml_replay.errors import Rejected
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.instants import TICKS_PER_SECOND
@@ -20,12 +21,19 @@ from azureml_replay.model import Location, Points, Row, RunId, StoredFile
 from azureml_replay.progress import Progress
 from azureml_replay.terminal.hints import hint
 from azureml_replay.workspace.limits import RUNS_PER_REQUEST
+from azureml_replay.workspace.profile import of_kind
 from azureml_replay.workspace.source import Source
 
 Version: TypeAlias = tuple[str | None, int]
 _NOT_SPOKEN = frozenset({404, 405, 501})
 _MILLISECOND = TICKS_PER_SECOND // 1_000
 """Ticks in a millisecond: MLflow's times are no finer."""
+
+BY_THE_LAST = (
+    "{} that ended: of new points a server shows the last of each metric alone, which are as they were; "
+    "`{}` also finds points at earlier steps"
+)
+"""A plain server tells no time of change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +79,18 @@ class Recheck:
         try:
             async for page in self.source.last_values(searched):
                 self._compare(page)
+            if of_kind(self.archive.source).plain and (left := sum(1 for _ in self.archive.at_rest())):
+                self.progress.say(BY_THE_LAST.format(counted(left, "run"), self._reads_all()))
         except Rejected as error:
             if error.status not in _NOT_SPOKEN:
                 raise
-            place = self.archive.source
             self.progress.say(
                 f"points that came after a run's end cannot be looked for, as the service has no search of runs: "
-                f"`{hint('extract', '--source', place, '--archive', self.archive.folder, '--check-all')}` reads all"
+                f"`{self._reads_all()}` reads all"
             )
+
+    def _reads_all(self) -> str:
+        return hint("extract", "--source", self.archive.source, "--archive", self.archive.folder, "--check-all")
 
     def _compare(self, page: Mapping[RunId, Sequence[Points]]) -> None:
         for run, last in page.items():
