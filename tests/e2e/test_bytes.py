@@ -28,6 +28,7 @@ from azureml_replay.sending.transport import open_transport
 from azureml_replay.verbs import verify
 from azureml_replay.verification.verdict import Verdict
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
+from azureml_sandbox.world import Document
 from e2e.library import DiesAt, FastClock, PowerCut
 from e2e.tampering import FILE, Held, change, fill
 
@@ -165,7 +166,10 @@ async def test_a_large_download_goes_on_in_the_middle(
 async def test_a_damaged_file_ends_the_command_and_is_not_written(
     heavy: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path
 ) -> None:
-    """A byte that changed, in a small file and in the last block of a large one; a file that is gone."""
+    """A byte that changed, in a small file and in the last block of a large one; a file that is gone.
+
+    Runs of which nothing is damaged are sent whole all the same.
+    """
     await kept(heavy, tmp_path / "archive")
     for number, (path, damage) in enumerate([(FILE, _flip), (LARGE, _flip), (LARGE, Path.unlink)]):
         folder, target = shutil.copytree(tmp_path / "archive", tmp_path / str(number)), calm.add_workspace()
@@ -178,6 +182,7 @@ async def test_a_damaged_file_ends_the_command_and_is_not_written(
             await sent(folder, target)
 
         change(calm, target, lambda held, path=path: _absent(held.blob(path)))
+        change(calm, target, lambda held: _ended(held.run("child")))
 
 
 def test_a_damaged_object_ends_commands_with_4(
@@ -216,6 +221,10 @@ def _object(archive: Archive, path: str) -> Path:
 def _flip(file: Path) -> None:
     data = file.read_bytes()
     file.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def _ended(run: Document) -> None:
+    assert run["status"] == "Failed"
 
 
 def _absent(blob: Any) -> None:
