@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.entities import ViewType
 from typer.testing import CliRunner
 
+from azureml_replay import cli
 from azureml_replay.archive.archive import Archive
 from azureml_replay.cli.app import app
 from azureml_replay.comparison.three_way import Fate
@@ -147,6 +148,19 @@ def test_each_side_keeps_what_it_changed(sides: Sides) -> None:
     seen = sides.seen("root")
     assert (seen.stage, len(seen.points["loss"])) == ("deleted", 6)
     assert sides.send().figures == (0, 0, 0)
+
+
+def test_another_prefix_is_refused_before_anybody_is_asked(
+    sides: Sides, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A plan, and what undo would do, are of what was sent under the archive's own."""
+    assert sides.send().verdict.findings == 0
+    (tmp_path / "elsewhere").mkdir()
+    other, archive = str(named(sides.server, tmp_path / "elsewhere")), str(sides.folder)
+
+    for line in (["plan", archive, "--target", other], ["undo", archive, "--target", other, "--dry-run"]):
+        assert cli.run(line) == 2
+        assert "is under experiment_prefix" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_run_that_ended_later_is_proven(sides: Sides) -> None:

@@ -17,6 +17,7 @@ from azureml_replay.connection import Config, config_of, connect
 from azureml_replay.errors import UserError
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
+from azureml_replay.target.one_prefix import refuse_other_prefix
 from azureml_replay.terminal.terminal import Terminal
 from azureml_replay.terminal.text import Line
 
@@ -89,6 +90,8 @@ def plan(
     """No network, nothing written. With `target`, by what replay or doctor saw it keep, and what was sent before."""
     with terminal.progress(brief=True) as progress, Archive.open(folder, write=False) as archive:
         place = target.ref if target is not None else None
+        if target is not None:
+            refuse_other_prefix(archive.ledger(target.ref), target)
         planned: PlanSummary = library.dry_run(archive, place, selection, options=options, progress=progress)
         return planned
 
@@ -106,6 +109,7 @@ async def replay(
 ) -> Replayed:
     """The archive first: it says which workspace the files come from, or holds them."""
     with Archive.open(folder) as archive, terminal.progress() as progress:
+        refuse_other_prefix(archive.ledger(target.ref), target)  # before anybody has to log in
         needed = options.files.artifacts or (source is not None and not options.assets.none)  # code is no artifact
         async with both_ends(archive, source, target, speed, progress, needed=needed) as (origin, writing):
             origins, there = (_origin(archive, source), origin), (target, writing)

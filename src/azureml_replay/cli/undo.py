@@ -91,11 +91,13 @@ def _ways_back(done: Undone) -> Iterator[tuple[str, ...]]:
 
 
 def _there(folder: Path, target: Config) -> Undoable:
-    """By the archive alone. Raises UserError where it wrote nothing into the target."""
+    """By the archive alone. Raises UserError where it wrote nothing into the target, or under another prefix."""
     from azureml_replay.archive.archive import Archive
+    from azureml_replay.target.one_prefix import refuse_other_prefix
     from azureml_replay.undoing import undoable
 
     with Archive.open(folder, write=False) as opened:
+        refuse_other_prefix(opened.ledger(target.ref), target)
         return undoable(opened, target.ref)
 
 

@@ -5,18 +5,30 @@ A server is one place whatever the prefix: runs that were sent under another one
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from azureml_replay import redact
 from azureml_replay.archive.items import RunItem
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import UserError
 from azureml_replay.model import RunId
+from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.target import Target, prefix_of
 
 _NOBODY = RunId("")
 
 
-def refuse_other_prefix(ledger: TargetLedger, target: Target) -> None:
+class NamedTarget(Protocol):
+    """A target, or what names one."""
+
+    @property
+    def ref(self) -> Place:
+        """Its place."""
+        ...
+
+
+def refuse_other_prefix(ledger: TargetLedger, target: NamedTarget) -> None:
     """Raise UserError where the archive sent to this target under another prefix. Asks nothing."""
     known, given = ledger.receipt(_NOBODY, RunItem.PREFIX), prefix_of(target)
     if known is None or given is None or redact.text(given) == known.detail:

@@ -199,9 +199,11 @@ class Parting(Database):
 
 
 def _link(file: Path, other: Path) -> None:
-    """The same bytes under another name, without a copy where the disk can."""
+    """The same bytes under another name, without a copy where the disk can; what is lost is missed by who reads it."""
     private_folder(other.parent)
     try:
         os.link(file, other)
+    except FileNotFoundError:
+        return
     except OSError:
         shutil.copyfile(file, other)
