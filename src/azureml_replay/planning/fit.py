@@ -135,6 +135,9 @@ def _fit_properties(run: Run, facts: dict[str, Any], fitting: Fitting, limits: L
     acting = run.acting.properties
     own = {key: value for key, value in run.properties.items() if key not in _NOT_OWN and key not in acting}
     kept = _fit_pairs("property", own, limits.properties - 1, fitting, limits)
+    before = run.properties.get(lineage.PROPERTY)
+    if before and not lineage.decoded(before):  # else the lineage tells it
+        fitting.over("property", lineage.PROPERTY, before, OUR_TAG)
     told = lineage.encode(facts)
     if len(told) > limits.value and "before" in facts:
         fitting.over("lineage", "before", facts.pop("before"), f"longer than {limits.value} characters")

@@ -276,6 +276,15 @@ def test_a_replay_of_a_replay_keeps_the_chain() -> None:
     assert facts["before"] == json.loads(first.properties[lineage.PROPERTY] or "")
 
 
+def test_a_lineage_that_is_none_overflows() -> None:
+    """Somebody's own value of that name, which no copy of ours has."""
+    step = step_of(a_run(properties={lineage.PROPERTY: "somebody's own"}))
+
+    assert "before" not in json.loads(step.run.properties[lineage.PROPERTY] or "")
+    assert step.overflow["property"] == {lineage.PROPERTY: "somebody's own"}
+    assert [one.what for one in step.omissions] == [f"property {lineage.PROPERTY}"]
+
+
 def test_lineage_has_priority_and_users_tags_come_before_the_platforms() -> None:
     """Of 60 tags, the first 48 of the user's own stay, as undo's mark needs room; all others overflow, each named."""
     tags = {"_aml_system_a": "1"} | {f"t{at}": str(at) for at in range(59)}
