@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from azureml_replay import cli
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.workspace import connect as connect_azure
 from azureml_replay.direct.options import ReplayOptions
@@ -221,6 +222,16 @@ async def test_a_point_at_an_earlier_step_is_said_to_be_unseen(mlflow_source: Ml
 
     assert (quick.points, whole.points) == (0, 3)
     assert [line.partition(":")[0] for line in said] == ["1 run that ended"]
+
+
+def test_https_at_a_server_that_speaks_none(
+    mlflow_source: MlflowServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is tried again: it will never be another answer."""
+    secure = mlflow_source.url.replace("http://", "https://")
+
+    assert cli.run(["extract", "--source", secure, "--archive", str(tmp_path / "kept")]) == 2
+    assert f"{secure.removeprefix('https://')} speaks no https" in capsys.readouterr().err
 
 
 async def test_what_mlflow_3_has_beside_runs_is_a_document_and_named(

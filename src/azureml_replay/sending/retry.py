@@ -19,6 +19,8 @@ PROXY_FORBIDS = frozenset({403, 405, 451})
 may pass: it says 502 and the like."""
 UNREACHED_S = 75.0
 """Seconds after which a host that takes no request is given up: attempts end after 20 each, so within two minutes."""
+_NO_TLS = "WRONG_VERSION_NUMBER"
+"""OpenSSL's word for an answer that is no TLS, as a plain HTTP server gives one."""
 PATIENCE_S = 900.0
 """Seconds for which one request is sent again while it is throttled."""
 
@@ -33,6 +35,7 @@ class AttemptOutcome(Enum):
     PROXY = "the proxy wants a login: nothing was done, and will not be"
     FORBIDDEN_HOST = "the proxy forbids the host: nothing was done, and will not be"
     UNTRUSTED = "the certificate is not trusted: nothing was done, and will not be"
+    NO_TLS = "the other side speaks no https: nothing was done, and will not be"
     UNKNOWN = "failed, and may have been done"
 
 
@@ -50,6 +53,8 @@ def fate_of_error(error: AzureError) -> AttemptOutcome:
     cause = error.inner_exception or error.__cause__
     if isinstance(cause, aiohttp.ClientConnectorCertificateError):
         return AttemptOutcome.UNTRUSTED
+    if isinstance(cause, aiohttp.ClientConnectorSSLError) and getattr(cause.os_error, "reason", "") == _NO_TLS:
+        return AttemptOutcome.NO_TLS
     if isinstance(cause, aiohttp.ClientHttpProxyError) and cause.status == PROXY_LOGIN:
         return AttemptOutcome.PROXY
     if isinstance(cause, aiohttp.ClientHttpProxyError) and cause.status in PROXY_FORBIDS:

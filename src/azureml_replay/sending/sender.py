@@ -292,6 +292,9 @@ def _raise_unanswered(error: AzureError, request: HttpRequest, *, repeatable: bo
     fate, text = fate_of_error(error), _cut(first_line(str(error)), request) or type(error).__name__
     if fate is AttemptOutcome.UNTRUSTED:
         raise UserError(f"{text}: name your certificates in SSL_CERT_FILE") from error
+    if fate is AttemptOutcome.NO_TLS:
+        host = urlsplit(request.url).netloc
+        raise UserError(f"{host} speaks no https: name it with http:// where that is meant") from error
     if fate is AttemptOutcome.PROXY:
         raise UserError(_login_of_proxy(request.url)) from error
     if fate is AttemptOutcome.FORBIDDEN_HOST:
@@ -309,7 +312,8 @@ MOST_WORDS = 120
 
 
 def _cut(text: str, request: HttpRequest) -> str:
-    """Of words that are too long their beginning; the log has them whole."""
+    """Of words that are too long their beginning; the log has them whole. `ssl:default` stands for no TLS as well."""
+    text = text.replace(" ssl:default", "")
     if len(text) <= MOST_WORDS:
         return text
     logger.info("%s %s: %s", request.method, without_query(request.url), text)
