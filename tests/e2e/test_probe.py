@@ -12,6 +12,8 @@ import pytest
 from mlflow import MlflowClient
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.archive.items import RunItem
+from azureml_replay.model import RunId
 from azureml_replay.planning.plan import plan
 from azureml_replay.planning.summary import summarize
 from azureml_replay.selection import Selection
@@ -20,7 +22,7 @@ from azureml_replay.target.profile import known_profile
 from azureml_replay.workspace.profile import AZURE_ML, CREATED
 from azureml_sandbox.server.sandbox import Sandbox, WorkspaceFile
 from e2e.histories import START_MS, small
-from e2e.library import configured, migrated
+from e2e.library import DiesAt, PowerCut, configured, migrated
 from e2e.tampering import change, fill, in_run
 from e2e.witness import look, ml_client, tracking_uri
 
@@ -36,8 +38,38 @@ def test_five_hidden_runs_per_target(
     for _ in range(2):
         asyncio.run(migrated(small_history, target, tmp_path / "archive"))
 
-    probes = [told for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
-    assert [told["stage"] for told in probes] == ["deleted"] * 5
+    assert stages(target) == ["deleted"] * 5
+
+
+@pytest.mark.parametrize("at", [2, 4, 7, 10])
+def test_what_a_killed_call_left_to_be_seen_is_hidden_by_the_next(
+    source: WorkspaceFile, calm: Sandbox, tmp_path: Path, at: int
+) -> None:
+    """Throw-away runs are shown from when they are made until they have ended."""
+    target = calm.add_workspace()
+    with pytest.raises(PowerCut):
+        asyncio.run(migrated(source, target, tmp_path / "archive", cut=DiesAt(at, delivered=True, where=EXPERIMENT)))
+    left = stages(target)
+
+    assert asyncio.run(migrated(source, target, tmp_path / "archive")).verdict.proves
+    assert set(stages(target)) == {"deleted"}
+    assert len(stages(target)) == len(left) + 5
+    with Archive.open(tmp_path / "archive", write=False) as archive:
+        (ref,) = archive.targets()
+        assert archive.ledger(ref).receipt(RunId(""), RunItem.THROWN) is None
+
+
+def stages(target: WorkspaceFile) -> list[str]:
+    """Of all throw-away runs there."""
+    return [told["stage"] for told in look(target, files=False).runs.values() if told["experiment"] == EXPERIMENT]
+
+
+@pytest.fixture
+def source(calm: Sandbox, azure_env: dict[str, str]) -> WorkspaceFile:
+    """A root with a child."""
+    made = calm.add_workspace()
+    change(calm, made, fill)
+    return made
 
 
 @pytest.mark.parametrize(

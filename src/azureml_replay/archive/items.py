@@ -45,6 +45,9 @@ class RunItem(Enum):
     """The receipt's detail is the name of the job, or of the run of a job, that stands for the run in the target."""
     PREFIX = "experiment prefix"
     """Under the empty run id. The detail is what stands before the names of experiments in the target."""
+    THROWN = "throw-away runs"
+    """Under the empty run id, while throw-away runs are shown. The detail has their ids in the target, with spaces
+    between."""
     SHAPE = "job shape"
     """For root runs. The receipt's detail has the options, as JSON, with which the job was submitted."""
 

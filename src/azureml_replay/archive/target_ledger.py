@@ -74,8 +74,8 @@ class TargetLedger(Receipts, SentValues, Alikes, TargetRows, AssetReceipts):
     @property
     def began(self) -> bool:
         """True once anything was sent to this target, or was about to be."""
-        sql = "select 1 from receipt where target = ? and item <> ? limit 1"
-        if self._one(sql, (self._number, RunItem.FAILED.value)) is not None:
+        sql = "select 1 from receipt where target = ? and item not in (?, ?) limit 1"
+        if self._one(sql, (self._number, RunItem.FAILED.value, RunItem.THROWN.value)) is not None:
             return True
         return self.has_assets
 

@@ -125,6 +125,11 @@ class ThrowAway:
     def _own_ids(self) -> bool:
         return by_route(AZURE_ML, self.route).ids == "ours"
 
+    @property
+    def ids(self) -> list[RunId]:
+        """Of all of them: ours until they are created, then those that the target gave them."""
+        return [run.id for run in (self.run, *self.older.values(), self.borrower, self.more.run)]
+
     async def create(self) -> None:
         """Create the runs, then the borrower; a target may refuse that one, and older ones. NOT repeatable.
 

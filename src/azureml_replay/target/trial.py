@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.archive.items import RunItem
+from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.errors import IdsRefused, Rejected, StatusManaged, UserError
-from azureml_replay.model import Experiment, RunForm
+from azureml_replay.model import Experiment, RunForm, RunId
 from azureml_replay.planning.lineage import made_experiment, source_mark
 from azureml_replay.target.forms import NEUTRAL_FORMS, forms_refused
-from azureml_replay.target.probe import Probe, keep_probe, known_probe
+from azureml_replay.target.probe import EXPERIMENT, Probe, keep_probe, known_probe
 from azureml_replay.target.throw_away import ThrowAway, throw_away_run
 from azureml_replay.terminal.hints import hint
 from azureml_replay.workers import map_bounded, together
@@ -23,6 +24,7 @@ from azureml_replay.workspace.target import Target
 from azureml_replay.workspace.tried import Tried, TriesItself
 
 ASKED_AT_ONCE = 8
+_NOBODY = RunId("")
 
 
 async def probed(
@@ -70,7 +72,7 @@ def bound_route(ledger: TargetLedger) -> WriteRoute | None:
 
 async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> Probe:
     """Write throw-away runs by each route until one does, read them back, compare. Raises UserError where none does."""
-    planned = frozenset(one.name for one in archive.experiments())
+    ledger, planned = archive.ledger(target.ref), frozenset(one.name for one in archive.experiments())
     before = await experiments_held(target, archive.source, planned)
     held = [one for one in before.held if one.name in planned]
     if route is None and not of_kind(target.ref).plain and await _made_there(archive, target, held):
@@ -79,7 +81,8 @@ async def _tried(archive: Archive, target: Target, route: WriteRoute | None) -> 
         if isinstance(target, TriesItself):
             probe = probe_of(await target.try_out())
         else:
-            probe = await _by_best_route(target) if route is None else await _by_route(target, route)
+            await _hide_left(ledger, target)
+            probe = await _by_best_route(ledger, target) if route is None else await _by_route(ledger, target, route)
     except StatusManaged as error:
         jobs = hint("replay", archive.folder, "--target", target.ref, "--mode", "synthetic")
         raise UserError(
@@ -112,27 +115,27 @@ def probe_of(tried: Tried) -> Probe:
     )
 
 
-async def _by_best_route(target: Target) -> Probe:
+async def _by_best_route(ledger: TargetLedger, target: Target) -> Probe:
     """By history, unless the target refuses our ids there, or keeps no start: then by MLflow's routes if they do.
 
     Raises UserError, with what was said of history, where neither does.
     """
     try:
-        history = await _by_route(target, WriteRoute.HISTORY)
+        history = await _by_route(ledger, target, WriteRoute.HISTORY)
     except IdsRefused as refused:
         try:
-            return await _by_route(target, WriteRoute.MLFLOW)
+            return await _by_route(ledger, target, WriteRoute.MLFLOW)
         except Rejected as error:
             raise refused from error
-    return history if history.vital else await better_route(target, history)
+    return history if history.vital else await better_route(ledger, target, history)
 
 
-async def better_route(target: Target, history: Probe) -> Probe:
+async def better_route(ledger: TargetLedger | None, target: Target, history: Probe) -> Probe:
     """The probe of history, or that of MLflow's routes where only those keep a start."""
     if keeps_times(history):
         return history
     try:
-        mlflow = await _by_route(target, WriteRoute.MLFLOW)
+        mlflow = await _by_route(ledger, target, WriteRoute.MLFLOW)
     except (UserError, Rejected):
         return history
     return mlflow if keeps_times(mlflow) and not mlflow.vital else history
@@ -143,7 +146,7 @@ def keeps_times(probe: Probe) -> bool:
     return "start" not in probe.lost
 
 
-async def _by_route(target: Target, route: WriteRoute) -> Probe:
+async def _by_route(ledger: TargetLedger | None, target: Target, route: WriteRoute) -> Probe:
     """Write throw-away runs, read them back, compare. A second call makes others, hidden like the first.
 
     Raises StatusManaged where the target lets runs of no form be ended, IdsRefused where it refuses our ids.
@@ -151,20 +154,48 @@ async def _by_route(target: Target, route: WriteRoute) -> Probe:
     forms = NEUTRAL_FORMS if route is WriteRoute.HISTORY else NEUTRAL_FORMS[:1]
     for form in forms:
         try:
-            return await _thrown(ThrowAway(target, throw_away_run(form=form, route=route), route))
+            return await _thrown(ledger, ThrowAway(target, throw_away_run(form=form, route=route), route))
         except StatusManaged:
             if form is forms[-1]:
                 raise
     raise AssertionError("there is a form")
 
 
-async def _thrown(thrown: ThrowAway) -> Probe:
+async def _thrown(ledger: TargetLedger | None, thrown: ThrowAway) -> Probe:
+    """While they can be seen the ledger names them, where there is one: what a killed call leaves the next one hides.
+
+    Of those that get their ids from the target it does so once they are there.
+    """
+    _note(ledger, thrown.ids)
     await thrown.create()
+    _note(ledger, thrown.ids)
     try:
         await together(thrown.append, thrown.put_file)
     finally:
         late = await thrown.finish()  # in `finally`: they are hidden also where something was refused
+    if ledger is not None:
+        ledger.forget(_NOBODY, [RunItem.THROWN])
     return replace(await thrown.read(), late=late)
+
+
+def _note(ledger: TargetLedger | None, ids: Sequence[RunId]) -> None:
+    if ledger is not None:
+        ledger.mark(_NOBODY, [RunItem.THROWN], State.SENDING, " ".join(dict.fromkeys([*_shown(ledger), *ids])))
+
+
+def _shown(ledger: TargetLedger) -> list[RunId]:
+    """Throw-away runs of earlier calls, which these may have left."""
+    receipt = ledger.receipt(_NOBODY, RunItem.THROWN)
+    return [RunId(one) for one in (receipt.detail or "").split()] if receipt else []
+
+
+async def _hide_left(ledger: TargetLedger, target: Target) -> None:
+    """Hide what a killed call left to be seen. Repeatable."""
+    if left := _shown(ledger):
+        there = [run for run, one in (await target.details(left)).items() if not one.run.hidden]
+        if there:
+            await target.hide_runs(EXPERIMENT, there, hidden=True)
+        ledger.forget(_NOBODY, [RunItem.THROWN])
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ TEXTS: dict[str, Item] = {
     "points/12": ChunkItem(12),
     "unread": RunItem.UNREAD,
     "experiment prefix": RunItem.PREFIX,
+    "throw-away runs": RunItem.THROWN,
     "file/outputs/create": FileItem("outputs/create"),
     "file/points/1": FileItem("points/1"),
     "experiment a b": ExperimentItem("a b"),

@@ -127,7 +127,7 @@ class WriteExamination:
         """Where history keeps no start, whether MLflow's routes do."""
         assert self.probe is not None  # noqa: S101 - asked after `_fields`
         if self.probe.route is WriteRoute.HISTORY and self.bound is None:
-            better = await better_route(self.target, self.probe)
+            better = await better_route(None, self.target, self.probe)
             self.probe = replace(better, type_kept=self.probe.type_kept)
         if self.probe.route is WriteRoute.MLFLOW:
             return Seen("MLflow's routes, under ids of the target's own", Outcome.WARNING, BY_MLFLOW)
