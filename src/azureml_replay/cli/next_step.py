@@ -60,11 +60,13 @@ class Typed:
         return hint(command, *words, *kept)
 
     def about(self, archive: Path) -> CommandLine:
-        """Lines of other commands about the same archive and target."""
+        """Lines of other commands about the same archive and target; those that go by a choice, with the same one."""
 
         def line(command: str, *flags: str) -> str:
             source = self.options.get("--source", ()) if command == "replay" else ()
-            return hint(command, archive, *self.options.get("--target", ()), *flags, *source)
+            chosen = [word for name, typed in self.options.items() if name in SELECTION for word in typed]
+            way = [*self.options.get("--target", ()), *flags, *source]
+            return hint(command, archive, *way, *(chosen if command in ("replay", "verify") else ()))
 
         return line
 

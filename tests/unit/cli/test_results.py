@@ -119,6 +119,15 @@ def test_sentences_wrap_between_words(command: str, width: int) -> None:
     assert [line for line in drawn if len(line) > width and not line.startswith("  azureml-replay ")] == []
 
 
+def test_what_mends_goes_by_the_same_choice() -> None:
+    """Without it a replay makes experiments that nobody chose."""
+    options = {"--target": ("--target", "t.json"), "--experiment": ("--experiment", "one")}
+    about = Typed("migrate", (), options).about(Path("h"))
+
+    assert about("replay") == "azureml-replay replay h --target t.json --experiment one"
+    assert about("map") == "azureml-replay map h --target t.json"
+
+
 @pytest.mark.parametrize(
     ("groups", "told"),
     [
