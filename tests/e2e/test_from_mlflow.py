@@ -225,9 +225,11 @@ async def test_a_point_at_an_earlier_step_is_said_to_be_unseen(mlflow_source: Ml
 
 
 def test_https_at_a_server_that_speaks_none(
-    mlflow_source: MlflowServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    mlflow_source: MlflowServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is tried again: it will never be another answer."""
+    for name in ("HTTPS_PROXY", "https_proxy"):  # as other tests here lead to a sandbox
+        monkeypatch.delenv(name, raising=False)
     secure = mlflow_source.url.replace("http://", "https://")
 
     assert cli.run(["extract", "--source", secure, "--archive", str(tmp_path / "kept")]) == 2

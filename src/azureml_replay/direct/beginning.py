@@ -9,12 +9,12 @@ from azureml_replay.counting import counted
 from azureml_replay.direct.anew import rename
 from azureml_replay.direct.foreseen import DueUnits, foreseen
 from azureml_replay.direct.options import ReplayOptions
-from azureml_replay.planning.cleaned import refuse_uncleaned
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.planning.summary import PlanSummary
 from azureml_replay.progress import Progress
 from azureml_replay.selection import Selection
 from azureml_replay.target.asset_plans import figures
+from azureml_replay.target.cleaned import refuse_uncleaned
 from azureml_replay.target.one_prefix import note_prefix, refuse_other_prefix
 from azureml_replay.target.profile import is_seen_in_part, seen_profile
 from azureml_replay.workspace.profile import TargetProfile

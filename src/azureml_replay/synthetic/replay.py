@@ -18,7 +18,6 @@ from azureml_replay.counting import counted
 from azureml_replay.errors import ServiceError, UserError, noted
 from azureml_replay.files.bytes import Supply
 from azureml_replay.model import Run, RunId
-from azureml_replay.planning.cleaned import refuse_uncleaned
 from azureml_replay.planning.plan import planned_units
 from azureml_replay.progress import SILENT, Progress
 from azureml_replay.selection import Selection
@@ -46,6 +45,7 @@ from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.verify import JobCheck
 from azureml_replay.synthetic.wait import wait
 from azureml_replay.target.bringing_back import bring_back
+from azureml_replay.target.cleaned import refuse_uncleaned
 from azureml_replay.target.lease import hold, is_held, leased
 from azureml_replay.verification.proof import Proof
 from azureml_replay.verification.verdict import Verdict, verdict
