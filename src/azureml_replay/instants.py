@@ -41,16 +41,7 @@ class Instant:
 
         Decimals beyond the seventh are less than a tick, and cut. Raises ValueError for anything else.
         """
-        found = _TIME.match(text)
-        if not found:
-            raise ValueError(f"not a time stamp: {text!r}")
-        to_the_second, fraction, zone = found.groups()
-        if zone in _IN_UTC:
-            since = datetime.fromisoformat(to_the_second) - _EPOCH_UTC  # no zone to reckon with: 4.2 µs, not 5.2
-        else:
-            since = datetime.fromisoformat(to_the_second + zone) - _EPOCH
-        seconds = since.days * _SECONDS_PER_DAY + since.seconds
-        return cls(seconds * TICKS_PER_SECOND + int((fraction or "").ljust(7, "0")))
+        return cls(ticks_of(text))
 
     @classmethod
     def of(cls, moment: datetime) -> Instant:
@@ -68,6 +59,24 @@ class Instant:
     def __str__(self) -> str:
         """The moment in the service's own form: trailing zeros cut, offset `+00:00`."""
         return stamp(self.ticks)
+
+
+def ticks_of(text: str) -> int:
+    """`Instant.parse(text).ticks`, faster, for the many rows of metrics. Raises ValueError as that."""
+    found = _TIME.match(text)
+    if not found:
+        raise ValueError(f"not a time stamp: {text!r}")
+    to_the_second, fraction, zone = found.groups()
+    return _ticks(to_the_second, zone) + (int(fraction.ljust(7, "0")) if fraction else 0)
+
+
+@lru_cache(maxsize=1_000)  # as `_second`
+def _ticks(to_the_second: str, zone: str | None) -> int:
+    if zone in _IN_UTC:
+        since = datetime.fromisoformat(to_the_second) - _EPOCH_UTC  # no zone to reckon with: 4.2 µs, not 5.2
+    else:
+        since = datetime.fromisoformat(f"{to_the_second}{zone}") - _EPOCH
+    return (since.days * _SECONDS_PER_DAY + since.seconds) * TICKS_PER_SECOND
 
 
 def stamp(ticks: int) -> str:

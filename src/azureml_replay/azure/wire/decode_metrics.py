@@ -14,8 +14,9 @@ from azureml_replay.azure.wire.known import (
     KNOWN_METRIC_PROPERTIES,
     KNOWN_METRIC_ROW,
 )
+from azureml_replay.instants import ticks_of
 from azureml_replay.model import Json, Points, Row, Series, SeriesKey, Value
-from azureml_replay.workspace.reader import UNREADABLE, Document, beyond, instant, readable, unicode_text, unknown
+from azureml_replay.workspace.reader import NOT_SET, UNREADABLE, Document, beyond, readable, unicode_text, unknown
 
 NUMBERS_AS_TEXT = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 """Texts for numbers that JSON lacks (clients.md 4.1)."""
@@ -133,10 +134,12 @@ def _refused(item: Document) -> tuple[SeriesKey, str | None, Problem]:
 
 def _row(item: Document, readers: Sequence[tuple[str, Callable[[object], Value]]]) -> Row:
     data: Mapping[str, object] = item.get("data") or {}
-    time, step = instant(item.get("createdUtc")), item.get("step")
+    time, step = item.get("createdUtc"), item.get("step")
     if step is not None and type(step) is not int:
         raise TypeError(f"not a step: {step!r}")
-    return step, time.ticks if time else None, tuple(read(data.get(name)) for name, read in readers)
+    cells = [read(data.get(name)) for name, read in readers]
+    ticks = None if time is None or time.startswith(NOT_SET) else ticks_of(time)
+    return step, ticks, tuple(cells)
 
 
 def _reader(kind: str) -> Callable[[object], Value]:
@@ -145,6 +148,8 @@ def _reader(kind: str) -> Callable[[object], Value]:
 
 def _double(value: object) -> Value:
     """A float, also where the wire says 1 or "NaN"; `-0` arrives as an integer and keeps no sign."""
+    if type(value) is float:  # nearly all are, of a million rows
+        return value
     if isinstance(value, str) and value in NUMBERS_AS_TEXT:
         return NUMBERS_AS_TEXT[value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else _plain(value)

@@ -212,7 +212,7 @@ def metric_batch(run: RunId, batch: Sequence[Points]) -> tuple[Body, Mapping[str
 def _row_ids(run: RunId, key: SeriesKey) -> Callable[[str, int], str]:
     """Makes the id of a row: the same for the same row of the same run, however often; the ordinal counts equal rows.
 
-    It is `uuid5` of run, name, row and ordinal, spelt out: 1.5 µs a row, not 6 (two seconds of 90,000 rows' eight).
+    It is `uuid5` of run, name, row and ordinal, spelt out: 1.2 µs a row, not 6 (two seconds of 90,000 rows' eight).
     """
     begun = hashlib.sha1(ROW_IDS.bytes, usedforsecurity=False)
     begun.update("\x1f".join((run, repr(key.namespace), key.name, "")).encode())
@@ -220,12 +220,14 @@ def _row_ids(run: RunId, key: SeriesKey) -> Callable[[str, int], str]:
     def row_id(identity: str, ordinal: int) -> str:
         whole = begun.copy()
         whole.update(f"{identity}\x1f{ordinal}".encode())
-        digest = bytearray(whole.digest()[:16])
-        digest[6], digest[8] = digest[6] & 0x0F | 0x50, digest[8] & 0x3F | 0x80
-        text = digest.hex()
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        told = whole.hexdigest()
+        return f"{told[:8]}-{told[8:12]}-5{told[13:16]}-{_VARIANT[told[16]]}{told[17:20]}-{told[20:32]}"
 
     return row_id
+
+
+_VARIANT = {f"{digit:x}": f"{digit & 0x3 | 0x8:x}" for digit in range(16)}
+"""The digit of a UUID that has its variant, by what stood there."""
 
 
 def _metric(run: RunId, points: Points, ordinals: dict[SeriesKey, dict[str, int]]) -> Body:
@@ -265,6 +267,8 @@ def _row(row_id: str, row: Row, columns: Sequence[str]) -> Body:
 def _identity(row: Row) -> str:
     """A text that is equal for equal rows, by bits: -0.0 is not 0.0, 1.0 is not 1, and no step is not step 0."""
     step, ticks, values = row
+    if len(values) == 1 and isinstance(value := values[0], float):  # as nearly all: 0.2 µs of a row's 3.5
+        return f"{step}\x1e{ticks}\x1e{value.hex()}"
     cells = (value.hex() if isinstance(value, float) else repr(value) for value in values)
     return "\x1e".join((repr(step), repr(ticks), *cells))
 
