@@ -160,7 +160,8 @@ class ThrowAway:
         self._expect(refused.get(0), "metric rows with times and steps of their own")
 
     async def _append_settled(self) -> None:
-        """Whether rows are answered once they are there; not where that is refused, or they come otherwise."""
+        """Learn whether rows are answered once they are there; not where that is refused, or they come otherwise."""
+        self.settles = False
         try:
             refused = await self.target.append_settled(self.run.id, [_AT_ONCE])
         except (Rejected, Uncertain):
