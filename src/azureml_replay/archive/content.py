@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from azureml_replay.archive import series as codec
@@ -91,10 +92,19 @@ _PUT_UNLISTED = f"""
 class Content(Documents, Digesting):
     """The part of an archive that the extraction of single runs fills."""
 
+    @cached_property
+    def _begun(self) -> dict[RunId, int]:
+        """Runs that `begin` began and `complete` has not ended, with the generation that is staged.
+
+        Nothing else changes it meanwhile; asked for each row's sake it was eight questions a run.
+        """
+        return {}
+
     def begin(self, run: RunId) -> None:
         """Start a generation, without leftovers of an interrupted one; the extracted one stays readable. Repeatable."""
         with self._transaction():
-            staged = self._staged(run)
+            self._begun.pop(run, None)
+            staged = self._begun[run] = self._staged(run)
             if self._one(_LEFT_OVER, (run, staged))[0]:
                 for table in STAGED_TABLES:
                     self._execute(f"delete from {table} where run = ? and generation = ?", (run, staged))  # noqa: S608
@@ -290,8 +300,11 @@ class Content(Documents, Digesting):
                 "update run set generation = ?, state = 'extracted', content_digest = ?, extracted_at = ? where id = ?",
                 (staged, self._digest(run, staged), now().ticks, run),
             )
+        self._begun.pop(run, None)
 
     def _staged(self, run: RunId) -> int:
+        if run in self._begun:
+            return self._begun[run]
         row = self._one("select generation + 1 from run where id = ?", (run,))
         if row is None:
             raise LookupError(f"run {run} was never listed")

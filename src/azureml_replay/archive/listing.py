@@ -81,8 +81,9 @@ class Listing(Documents):
         unchanged = known and known[1:] == ("extracted", run.status, modified, tags) and _at_rest(run)
         if unchanged and (modified or self._has_document(run, known[0])):
             return
-        record = self._write_version(RunDetails(run=run), 1 + (known[0] if known else 0))
+        self._keep_lender(run, 1 + (known[0] if known else 0))
         born = run.created.ticks if run.created else 0
+        created = run.created and str(run.created)
         self._execute(
             """
             insert into run (id, parent, experiment, status, kind, created, modified, creator, tags, born,
@@ -94,19 +95,17 @@ class Listing(Documents):
               creator = excluded.creator, tags = excluded.tags, born = excluded.born, state = 'listed'
             """,
             (
-                *(
-                    run.id,
-                    run.parent,
-                    record["experiment"],
-                    run.status,
-                    run.kind,
-                    record["created"],
-                    modified,
-                    run.creator,
-                ),
-                *(dumps(record["fields"]["tags"]).decode(), born, run.id, -born),
+                *(run.id, run.parent, self._rules.name(run.experiment), run.status, run.kind, created, modified),
+                *(run.creator, tags, born, run.id, -born),
             ),
         )
+
+    def _keep_lender(self, run: Run, staged: int) -> None:
+        """The document of a run that shows another's files, for `lenders`; every other comes with its details."""
+        if run.lender:
+            self._write_version(RunDetails(run=run), staged)
+        else:
+            self._execute("delete from run_version where run = ? and generation = ?", (run.id, staged))
 
     def _has_document(self, run: Run, generation: int) -> bool:
         """True where the run's document is as it was extracted: asked where nothing tells when it was changed last."""
@@ -210,6 +209,19 @@ class Listing(Documents):
                 extracted=state == "extracted",
             )
 
+    def size(self) -> tuple[int, int]:
+        """How many units, and how many runs, `listing` has, chosen or not; units as `arrange` left them."""
+        units, runs = self._one("select ifnull(sum(depth = 0), 0), count(*) from run")
+        return units, runs
+
+    def childless(self) -> Iterator[tuple[RunId, str | None]]:
+        """The listed runs without a listed child, by id, each with its kind."""
+        sql = """
+            select id, kind from run r where id > ? and not exists (select 1 from run c where c.parent = r.id)
+            order by id limit ?
+        """
+        return ((RunId(run), kind) for run, kind in self._pages(sql, (), ("",)))
+
     def select(self, runs: Iterable[RunId]) -> None:
         """Select runs, beside those of former selections. Repeatable."""
         with self._transaction():
@@ -291,24 +303,13 @@ class Listing(Documents):
         return self._one("select 1 from run where id = ? and selected", (run,)) is not None
 
     def pending_ids(self) -> Iterator[RunId]:
-        """The ids of `pending`; runs may be completed meanwhile."""
+        """Selected runs that have to be extracted, in the order of `listing`; runs may be completed meanwhile."""
         sql = """
             select age, unit, depth, born, id from run
             where selected and state = 'listed' and (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
             order by age, unit, depth, born, id limit ?
         """
         return (RunId(row[-1]) for row in self._pages(sql, (), _FIRST))
-
-    def pending(self) -> Iterator[Run]:
-        """Selected runs that have to be extracted, as last listed; in the order of `listing`."""
-        sql = """
-            select age, unit, depth, born, id, record
-            from run join run_version v on v.run = run.id and v.generation = run.generation + 1
-            where selected and state = 'listed' and (age, unit, depth, born, id) > (?, ?, ?, ?, ?)
-            order by age, unit, depth, born, id limit ?
-        """
-        for *_, run, record in self._pages(sql, (), _FIRST):
-            yield details_of(run, unpack(record, f"run {run}")).run
 
     def pending_experiments(self) -> set[str]:
         """Names of the experiments of pending runs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,15 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from azureml_replay.archive.archive import Archive
-from azureml_replay.cli.speed import EngineOption, Speed
-from azureml_replay.connection import Config, without_secrets
-from azureml_replay.crew.driver import Crew
-from azureml_replay.crew.engine import Engine
-from azureml_replay.crew.messages import Setup
-from azureml_replay.crew.processes import Processes
-from azureml_replay.crew.ray import Ray, imported
+from azureml_replay.cli.speed import Speed
+from azureml_replay.connection import Config
 from azureml_replay.crew.seeds import bring_leftovers
-from azureml_replay.errors import UserError
 from azureml_replay.progress import Progress
 from azureml_replay.target.holder import alive
 from azureml_replay.target.lease import leased
@@ -26,6 +19,7 @@ from azureml_replay.workspace.place import Place
 from azureml_replay.workspace.traffic import Load, ServiceTraffic, settled_below
 
 if TYPE_CHECKING:
+    from azureml_replay.crew.driver import Crew
     from azureml_replay.workspace.opened import OpenedWorkspace
 
 
@@ -93,22 +87,16 @@ async def hired(
     async with AsyncExitStack() as stack:
         crew: Crew | None = None
         if speed.workers is not None:
-            engine = engine_of(archive, speed, download=download)
+            from azureml_replay.cli import engines  # 35 ms, for those alone who have workers
+
+            engine = engines.engine_of(archive, speed, download=download)
             holder = stack.enter_context(alive(elsewhere=not engine.shares_disk))
             if writing is not None and take_over is not None:
                 guard = leased(writing, archive.source, take_over=take_over, progress=progress, holder=holder)
                 writing = await stack.enter_async_context(guard)
             configs = [one[0] if one is not None and one[1] is not None else None for one in (source, target)]
-            told = configs if engine.shares_disk else [one and without_secrets(one) for one in configs]
-            setup = Setup(
-                source=told[0],
-                target=told[1],
-                width=speed.width,
-                mbps=None if speed.mbps is None else speed.mbps / speed.workers,
-                log_level=logging.getLogger("azureml_replay").getEffectiveLevel(),
-                holder=holder,
-            )
-            crew = Crew(archive, engine, setup, speed.workers, progress, target=target[1].ref if target else None)
+            there = target[1].ref if target else None
+            crew = engines.crew_of(archive, engine, speed, progress, configs=configs, holder=holder, target=there)
             await stack.enter_async_context(crew.at_work())
         ends = {side: End(one, side, crew) for side, one in opened.items() if one is not None}
         for side, end in ends.items() if crew is not None else ():
@@ -119,16 +107,3 @@ async def hired(
 def _loads(end: End) -> Mapping[str, Load]:
     own = end.opened.loads()
     return own if end.crew is None else end.crew.loads_of(end.side, own)
-
-
-def engine_of(archive: Archive, speed: Speed, *, download: bool) -> Engine:
-    """What runs them. Raises UserError where it is not installed, or cannot do what is asked."""
-    if speed.engine is EngineOption.PROCESSES:
-        return Processes()
-    if download or archive.keeps_bytes:
-        raise UserError(
-            "--engine ray moves no bytes between an archive and its workers: "
-            "use --workers without --engine where the archive keeps the bytes of files"
-        )
-    imported(local=speed.ray_address is None)
-    return Ray(speed.ray_address, speed.workers or 1)

@@ -136,8 +136,7 @@ async def extract(
     archive.begin_listing()
     await extraction.lists.all(width)
     choice = choose(archive.listing(), selection)
-    listed = sum(row.depth == 0 for row in archive.listing())
-    total = sum(1 for _ in archive.listing())
+    listed, total = archive.size()
     archive.select(choice.runs(archive.listing()))
     archive.put_omissions([Omission(row.id, "run", "cut by --depth") for row in archive.listing() if choice.cuts(row)])
     if isinstance(choice, Choice):

@@ -78,14 +78,14 @@ class RunLists:
 
     async def _list_missing_children(self, width: int) -> None:
         """List children that the list of runs left out: runs that should have some are asked; all runs if one had."""
-        parents = {row.parent for row in self.archive.listing() if row.parent}
-        childless = (row for row in self.archive.listing() if row.id not in parents)
-        expecting = [row.id for row in childless if any(is_type(row.kind, parent) for parent in PARENT_TYPES)]
-        before = self.archive.totals().runs
+        expecting = dict.fromkeys(
+            run for run, kind in self.archive.childless() if any(is_type(kind, parent) for parent in PARENT_TYPES)
+        )
+        _, listed = self.archive.size()
         await for_each(expecting, self._list_below, width)
-        if self.archive.totals().runs > before:
-            asked = parents.union(expecting)
-            await for_each([row.id for row in self.archive.listing() if row.id not in asked], self._list_below, width)
+        if self.archive.size()[1] > listed:
+            others = [row.id for row in self.archive.listing() if row.id not in expecting]
+            await for_each(others, self._list_below, width)
             self.archive.arrange()
 
     async def unlisted_experiments(self) -> None:

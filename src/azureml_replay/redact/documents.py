@@ -12,7 +12,13 @@ from azureml_replay.disk.globs import fits
 from azureml_replay.json_text import DEEPEST, TOO_DEEP
 from azureml_replay.model import Json
 from azureml_replay.redact.commands import in_list
-from azureml_replay.redact.names import ENVIRONMENT_ENDINGS, holds_value, holds_variables, names_secret, tells_name
+from azureml_replay.redact.names import (
+    holds_value,
+    holds_variables,
+    names_secret,
+    tells_name,
+    tells_secret_variable,
+)
 from azureml_replay.redact.shapes import COMMANDS_SINCE, HELD_SINCE, VERSION
 from azureml_replay.redact.texts import STARS, hidden, hidden_path, text
 from azureml_replay.redact.untouched import stays
@@ -191,7 +197,7 @@ class _NamesSecret:
     def _named(self, name: str) -> bool:
         if names_secret(name, self._version):
             return True
-        return self._environment and name.upper().endswith(ENVIRONMENT_ENDINGS)
+        return self._environment and tells_secret_variable(name)
 
 
 def _is_typed(mapping: Mapping[str, Json]) -> bool:

@@ -9,7 +9,16 @@ import re
 from collections.abc import Iterator
 
 from azureml_replay.redact.finders import Place
-from azureml_replay.redact.named import TAIL, after_colon, name_before, passes, quoted, says_nothing, says_secret
+from azureml_replay.redact.named import (
+    TAIL,
+    after_colon,
+    has_names,
+    name_before,
+    passes,
+    quoted,
+    says_nothing,
+    says_secret,
+)
 from azureml_replay.redact.names import holds_value, tells_name
 
 _BREAK = r"(?:\r?\n|\\{1,16}(?:r\\{1,16})?n)"
@@ -33,6 +42,8 @@ _LONGEST, _MOST_PARTS, _MOST_LINES, _MOST_ITEMS = 4_000, 60, 20, 20
 
 def held_values(value: str) -> Iterator[Place]:
     """The values, defaults and choices that are held below names that say secret, or beside them in a pair."""
+    if not has_names(value):  # 1 µs; the pattern takes 11 for a URL of 160 characters
+        return
     for found in _ABOVE.finditer(value):
         name = name_before(value, found.start(), found.end("tail"))
         if not says_secret(name) or (found["beside"] and not _is_told(value, found, name)):

@@ -49,6 +49,11 @@ def holds_variables(name: str) -> bool:
     return name.replace("_", "").lower() in _ENVIRONMENT
 
 
+def tells_secret_variable(name: str) -> bool:
+    """True for the name of an environment variable that ends as those of secrets do: `DB_KEY`, `STORE_SAS`."""
+    return name.upper().endswith(ENVIRONMENT_ENDINGS)
+
+
 @lru_cache(maxsize=10_000)
 def holds_value(key: str) -> bool:
     """True for a key that holds the value of the name above, or beside it: `value`, `defaultValue`, `enum`."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 from azureml_replay.json_text import DEEPEST, TOO_DEEP
 from azureml_replay.model import Json
 from azureml_replay.redact.commands import in_list
-from azureml_replay.redact.names import holds_variables, names_secret, tells_name
+from azureml_replay.redact.names import holds_variables, names_secret, tells_name, tells_secret_variable
 from azureml_replay.redact.shapes import HELD_SINCE
 from azureml_replay.redact.texts import hidden, text
 
@@ -44,9 +44,22 @@ def _mapping_stays(mapping: dict[str, Json], version: int, level: int) -> bool:
         if item.__class__ in _TEXTLESS:  # they hold nothing, whatever their name
             if harmless is None:
                 return False
-        elif not harmless or not stays(item, version, level):
+        elif not (harmless or _variables_stay(key, item, version)) or not stays(item, version, level):
             return False
     return True
+
+
+def _variables_stay(name: str, item: Json, version: int) -> bool:
+    """True for variables whose names say that they hold no secret; what has more than names and texts is in doubt.
+
+    Every second command has some: going through its job takes 170 µs, this 3.
+    """
+    if item.__class__ is not dict or hidden(name, version) != name or not holds_variables(name):
+        return False
+    return all(
+        one.__class__ is str and not (names_secret(key, version) or tells_name(key) or tells_secret_variable(key))
+        for key, one in item.items()
+    )
 
 
 def _list_stays(items: list[Json], version: int, level: int) -> bool:

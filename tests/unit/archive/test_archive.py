@@ -39,13 +39,14 @@ WRITER = """
     archive.select([RunId(f"r{at}") for at in range(50)])
     print("ready", flush=True)
     for turn in range(10**9):
-        for run in archive.pending():
-            archive.begin(run.id)
+        for run in archive.pending_ids():
+            archive.begin(run)
+            archive.put_details(RunDetails(run=Run(id=run, status="Running")))
             for seq in range(3):
-                archive.put_chunk(run.id, [Points.of(loss, [(at, seq, (float(turn),)) for at in range(100)])])
-            archive.complete(run.id)
-            archive.ledger(source).mark(run.id, [FileItem(f"turn {turn}")], State.SENT)
-            print("done", run.id, turn, flush=True)
+                archive.put_chunk(run, [Points.of(loss, [(at, seq, (float(turn),)) for at in range(100)])])
+            archive.complete(run)
+            archive.ledger(source).mark(run, [FileItem(f"turn {turn}")], State.SENT)
+            print("done", run, turn, flush=True)
         archive.put_listed([Run(id=RunId(f"r{at}"), status="Running") for at in range(50)])
 """
 
@@ -81,9 +82,9 @@ def test_a_killed_writer_leaves_a_whole_archive_without_a_lock(tmp_path: Path, t
             assert len({value for column in values for value in column}) == 1
             assert values[0][0] >= float(turn)
             assert archive.ledger(SOURCE).receipt(RunId(run), FileItem(f"turn {turn}"))
-        pending = [run.id for run in archive.pending()]
-        for run in pending[:1]:
+        for run in list(archive.pending_ids())[:1]:
             archive.begin(run)
+            archive.put_details(RunDetails(run=Run(id=run)))
             archive.complete(run)
 
 
@@ -197,10 +198,11 @@ def filled(folder: Path) -> None:
     with Archive.create(folder, SOURCE) as archive:
         archive.put_listed([Run(id=RunId(f"r{at}"), status="Completed") for at in range(200)])
         archive.select([RunId(f"r{at}") for at in range(200)])
-        for run in archive.pending():
-            archive.begin(run.id)
-            archive.put_chunk(run.id, [Points.of(LOSS, [(step, step, (0.5 * step,)) for step in range(50)])])
-            archive.complete(run.id)
+        for run in archive.pending_ids():
+            archive.begin(run)
+            archive.put_details(RunDetails(run=Run(id=run)))
+            archive.put_chunk(run, [Points.of(LOSS, [(step, step, (0.5 * step,)) for step in range(50)])])
+            archive.complete(run)
 
 
 def test_a_file_that_is_no_database_is_damaged(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def readers(out: Path) -> Iterator[Callable[[Archive], object]]:
     """What the commands read that need no workspace."""
     yield state.status
     yield lambda archive: list(archive.listing())
-    yield lambda archive: list(archive.pending())
+    yield lambda archive: list(archive.pending_ids())
     yield lambda archive: (archive.sessions(), archive.imported(), archive.lacks_bytes())
     yield lambda archive: [archive.examination(archive.source, side) for side in ("source", "target")]
     yield lambda archive: [(archive.asset_files(one.key), one.fields, one.identity) for one in archive.assets()]

@@ -161,8 +161,11 @@ def test_own_globs_stay_with_the_archive(tmp_path: Path) -> None:
     Archive.create(tmp_path / "a", SOURCE, redact=["customer*"]).close()
     with Archive.create(tmp_path / "a", SOURCE, redact=["tags/project"]) as archive:
         tags = {"customer_name": SECRET, "project": SECRET, "other": "1"}
-        archive.put_listed([Run(id=R1, tags=tags, properties={"project": "stays"})])
+        run = Run(id=R1, tags=tags, properties={"project": "stays"})
+        archive.put_listed([run])
         (listed,) = archive.listing()
+        archive.begin(R1)
+        archive.put_details(RunDetails(run=run))
 
         assert listed.tags == {"customer_name": "***", "project": "***", "other": "1"}
         assert SECRET.encode() not in on_disk(tmp_path / "a", archive)
@@ -262,9 +265,11 @@ def test_names_stay_apart_and_lead_on(tmp_path: Path) -> None:
     """Two metrics stay two; a link in a row leads to the file that was renamed; references name the tag as it is."""
     one, other = (MAKERS["github"][0]()[0] for _ in range(2))
     with Archive.create(tmp_path / "a", SOURCE) as archive:
-        archive.put_listed([Run(id=R1, status="Completed", tags={one: "r0"}, references=(Reference("tag", one),))])
+        given = Run(id=R1, status="Completed", tags={one: "r0"}, references=(Reference("tag", one),))
+        archive.put_listed([given])
         archive.select([R1])
         archive.begin(R1)
+        archive.put_details(RunDetails(run=given))
         both = [Series(key=SeriesKey(name), columns=(("v", "Double"),)) for name in (one, other)]
         image = Series(key=SeriesKey("i"), columns=(("i", "Artifact"),))
         for series in both:

@@ -16,7 +16,7 @@ import pytest
 from azureml_replay.archive import schema
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import azure_place
-from azureml_replay.model import Points, Run, RunId, Series, SeriesKey
+from azureml_replay.model import Points, Run, RunDetails, RunId, Series, SeriesKey
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "concepts" / "archive-format.md").read_text()
 RELEASED: list[str] = [
@@ -51,9 +51,11 @@ def folder(tmp_path: Path) -> Path:
     one = Series(key=SeriesKey("loss"), columns=(("a", "Double"), ("b", "String")))
     other = Series(key=SeriesKey("other"), columns=(("c", "Int"),))
     with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
-        archive.put_listed([Run(id=RunId("r1"), properties={"kept": "True"})])
-        archive.select([RunId("r1")])
-        archive.begin(RunId("r1"))
+        run = Run(id=RunId("r1"), properties={"kept": "True"})
+        archive.put_listed([run])
+        archive.select([run.id])
+        archive.begin(run.id)
+        archive.put_details(RunDetails(run=run))
         archive.put_chunk(
             RunId("r1"), [Points.of(other, [(0, 5, (2**63 - 1,)), (1, 6, (-(2**63),))]), Points.of(one, ROWS)]
         )

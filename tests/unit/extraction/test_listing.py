@@ -13,17 +13,17 @@ from azureml_replay.progress import SILENT
 
 
 class OnlyJobs:
-    """A source whose experiments list no runs: they are found from a job, by asking for children."""
+    """A source whose experiments list no runs, or a few: the others are found by asking for children."""
 
-    def __init__(self, root: str, below: Mapping[str, Sequence[str]]) -> None:
-        self.root, self.below, self.asked = root, below, list[str]()
+    def __init__(self, root: str, below: Mapping[str, Sequence[str]], listed: Sequence[Run] = ()) -> None:
+        self.root, self.below, self.listed, self.asked = root, below, listed, list[str]()
 
     async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         yield [Experiment(id="1", name="e")]
 
     async def runs(self, experiment: Experiment) -> AsyncIterator[Sequence[Run]]:
         assert experiment.name == "e"
-        yield []
+        yield self.listed
 
     async def jobs(self) -> AsyncIterator[Sequence[Job]]:
         yield [Job(RunId(self.root), {"name": self.root})]
@@ -45,3 +45,38 @@ async def test_runs_below_a_job_are_listed_however_deep_and_in_whatever_circle(t
 
         assert len(list(archive.listing())) == 2_001
         assert len(source.asked) == len(set(source.asked)) == 2_001
+
+
+async def test_where_one_pipeline_s_children_were_left_out_every_run_is_asked(tmp_path: Path) -> None:
+    """Their place is below it; and neither a list with some of a run's children is believed any more."""
+
+    def listed(name: str, kind: str | None = None, parent: str | None = None) -> Run:
+        return Run(id=RunId(name), parent=parent and RunId(parent), experiment="e", status="Completed", kind=kind)
+
+    runs = [listed("p", "azureml.PipelineRun"), listed("q"), listed("q1", parent="q"), listed("alone")]
+    below = {"p": ["p1", "p2"], "p1": ["p11"], "q": ["q1", "q2"], "alone": ["a1"]}
+    source = OnlyJobs("p", below, runs)
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
+        await RunLists(source, archive, SILENT).all(width=2)  # type: ignore[arg-type]
+
+        assert {row.id: (row.unit, row.depth) for row in archive.listing()} == {
+            "p": ("p", 0),
+            "p1": ("p", 1),
+            "p2": ("p", 1),
+            "p11": ("p", 2),
+            "q": ("q", 0),
+            "q1": ("q", 1),
+            "q2": ("q", 1),
+            "alone": ("alone", 0),
+            "a1": ("alone", 1),
+        }
+        assert archive.size() == (3, 9)
+
+
+async def test_where_none_was_left_out_only_runs_that_should_have_children_are_asked(tmp_path: Path) -> None:
+    pipeline = Run(id=RunId("p"), experiment="e", status="Failed", kind="azureml.PipelineRun")
+    source = OnlyJobs("p", {}, [pipeline, Run(id=RunId("alone"), experiment="e", status="Completed")])
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
+        await RunLists(source, archive, SILENT).all(width=2)  # type: ignore[arg-type]
+
+    assert source.asked == ["p"]

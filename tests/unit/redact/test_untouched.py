@@ -18,7 +18,7 @@ GONE_THROUGH = ("a name that nothing has",)
 """With a glob every document is gone through."""
 KEYS = [
     *("value", "name", "key", "token", "password", "HF_TOKEN", "tags", "environmentVariables", "env", "properties"),
-    *("Name", "Value", "default", "enum", "type"),
+    *("Name", "Value", "default", "enum", "type", "EPOCHS", "DEPLOY_KEY"),
     f"password={WORD}",
 ]
 TEXTS = [
@@ -50,6 +50,7 @@ def test_nothing_is_found_where_a_document_is_said_to_stay(document: Any, versio
     [
         {"token": None, "max_token": 512, "command": "", "tags": {"author": "x@y"}, "env": None},
         {"endpoint": "https://ml.azure.com/runs/a?wsid=/b/c", "warnings": [{"message": "slow", "at": 0.5}]},
+        {"environmentVariables": {"EPOCHS": "20", "OMP_NUM_THREADS": "4"}},
     ],
 )
 def test_what_a_run_s_document_holds_is_not_gone_through(document: Any) -> None:
@@ -63,6 +64,9 @@ def test_what_a_run_s_document_holds_is_not_gone_through(document: Any) -> None:
         {"tags": {"token": WORD}},
         {f"password={WORD}": None},
         {"environmentVariables": {"DEPLOY_KEY": WORD}},
+        {"environmentVariables": {"A": {"DEPLOY_KEY": WORD}}},
+        {"environmentVariables": {"name": "DEPLOY_KEY", "value": WORD}},
+        {"environmentVariables": {"URL": f"https://a:{WORD}@b/c"}},
         {"env": [{"key": "DEPLOY_KEY", "value": WORD}]},
         {"name": "HF_TOKEN", "value": WORD},
         {"Name": "HF_TOKEN", "default": WORD},

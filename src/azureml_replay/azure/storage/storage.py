@@ -7,9 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
-
-from azure.storage.blob import UserDelegationKey
 
 from azureml_replay.azure.services.arm import Arm
 from azureml_replay.azure.storage import sas
@@ -20,6 +19,9 @@ from azureml_replay.model import Location, StoredFile
 from azureml_replay.redact import NEWEST, has_replacement
 from azureml_replay.sending.sender import Answer, Sender, Service
 from azureml_replay.workspace.put_files import SecretUrl
+
+if TYPE_CHECKING:
+    from azure.storage.blob import UserDelegationKey
 
 RANGE_BYTES = 4 * 1024 * 1024
 BLOBS_PER_PAGE = 5_000
