@@ -278,9 +278,12 @@ class Content(Documents, Digesting):
         """Add what this extraction could not bring; for a run that is not selected, until it is. Repeatable."""
         with self._transaction():
             for omission in omissions:
-                known = self._one("select generation + 1 from run where id = ? and selected", (omission.run,))
-                origin, generation = ("extract", known[0]) if known else ("workspace", 0)
-                self._omit(origin, generation, [omission])
+                staged = self._begun.get(omission.run) or self._staged_of_selected(omission.run)
+                self._omit("extract" if staged else "workspace", staged or 0, [omission])
+
+    def _staged_of_selected(self, run: RunId) -> int | None:
+        row = self._one("select generation + 1 from run where id = ? and selected", (run,))
+        return row and int(row[0])
 
     def complete(self, run: RunId) -> None:
         """Mark the run as extracted: what was staged replaces what was there, in one transaction.

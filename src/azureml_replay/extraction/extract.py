@@ -22,7 +22,7 @@ from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
 from azureml_replay.extraction.listing import RunLists
 from azureml_replay.extraction.metrics import MetricBringer, Metrics, more_than
-from azureml_replay.extraction.staging import Staging
+from azureml_replay.extraction.staging import Finished, Staging
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import (
     Omission,
@@ -212,11 +212,15 @@ class _Extraction:
     files_of: RunFiles
     metrics: MetricBringer
     assets: AssetBringer
+    finished: Finished = field(init=False)
     runs: int = 0
     points: int = 0
     files: int = 0
     failed: list[tuple[RunId, str]] = field(default_factory=list)
     remedies: list[Remedy | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.finished = Finished(self.archive, self._written)
 
     @classmethod
     def of(
@@ -283,8 +287,11 @@ class _Extraction:
         # By pages: 100,000 ids in a list and a dict take 15 MB.
         ids = (run for run in self.archive.pending_ids() if run not in without)
         found = self._with_last(ids) if self.options.metrics is Metrics.LAST else self._without_last(ids)
-        async with read_ahead(found, RUNS_PER_REQUEST) as details:
-            await for_each(details, self._bring_run, width)
+        try:
+            async with read_ahead(found, RUNS_PER_REQUEST) as details:
+                await for_each(details, self._bring_run, width)
+        finally:
+            self.finished.flush()
         download = Download(self.source, self.archive, self.progress, self.options.check_all)
         if self.options.artifacts and self.options.download:
             await download.bring(width)
@@ -336,9 +343,14 @@ class _Extraction:
             await self._bring_whole(details, last)
         except ServiceError as error:
             self._fail(run.id, noted(error, f"run {run.id}"), error.remedy)
-        else:
-            self.runs += 1
-            self.progress.done("runs extracted")
+
+    def _written(self, staging: Staging) -> None:
+        self.runs += 1
+        self.points += staging.points
+        self.files += staging.files
+        self.progress.done("runs extracted")
+        points, files = counted(staging.points, "point"), counted(staging.files, "file")
+        logger.debug("run %s extracted: %s, %s", staging.run, points, files)
 
     def _fail(self, run: RunId, why: str, remedy: Remedy | None = None) -> None:
         self.failed.append((run, why))
@@ -349,20 +361,16 @@ class _Extraction:
         run = details.run
         staging = Staging.of(self.archive, details)
         staging.add(lambda: self.assets.note(details))
-        points = files = 0
         if run.lender is None:
-            points = await self.metrics.bring(run.id, last, staging)
+            staging.points = await self.metrics.bring(run.id, last, staging)
             if self.options.artifacts:
-                files = await self._bring_files(run, staging)
+                staging.files = await self._bring_files(run, staging)
             else:
                 self._leave_files(run.id, staging)
         elif not self.archive.wants(run.lender):
             staging.omit(Omission(run.id, SHOWN + run.lender, "its owner is gone from the source"))
         staging.add(lambda: self.archive.complete(run.id))
-        staging.flush()
-        self.points += points
-        self.files += files
-        logger.debug("run %s extracted: %s, %s", run.id, counted(points, "point"), counted(files, "file"))
+        self.finished.add(staging)
 
     async def _bring_files(self, run: Run, staging: Staging) -> int:
         """Bring the list of a run's files from index and storage, with what only one of them lists; their number."""
@@ -378,7 +386,7 @@ class _Extraction:
 
     def _leave_files(self, run: RunId, staging: Staging) -> None:
         """Look for no files: what an earlier extraction found stays, and what may have changed since is an omission."""
-        if self.archive.generation(run) == 0 or self.archive.lacks(run, FILES_LEFT_OUT):
+        if staging.before == 0 or self.archive.lacks(run, FILES_LEFT_OUT):
             staging.omit(Omission(run, "files", FILES_LEFT_OUT))
             return
         staging.add(lambda: self.archive.keep_artifacts(run))

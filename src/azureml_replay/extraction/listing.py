@@ -14,7 +14,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.selection import is_type
-from azureml_replay.workers import for_each, together
+from azureml_replay.workers import for_each, read_ahead, together
 from azureml_replay.workspace.limits import LISTED_AT_ONCE
 from azureml_replay.workspace.source import Source
 
@@ -45,8 +45,9 @@ class RunLists:
         await self._list_missing_children(width)
 
     async def _list_jobs(self) -> None:
-        async for jobs in self.source.jobs():
-            self.archive.put_jobs(jobs)
+        async with read_ahead(self.source.jobs(), 1) as pages:  # each names the next one, which comes meanwhile
+            async for jobs in pages:
+                self.archive.put_jobs(jobs)
 
     async def _experiments(self) -> AsyncIterator[Experiment]:
         before = self._known()

@@ -56,7 +56,7 @@ class MetricBringer:
 
     async def bring(self, run: RunId, last: Sequence[Points], staging: Staging) -> int:
         """Bring metrics; the number of rows. `last` are last values, only used where the archive loses no row by it."""
-        if self._has_more(run):
+        if staging.before and self._has_more(run):
             return await self._bring_all(run, staging)
         if self.level in LEFT_OUT:
             staging.omit(Omission(run, *LEFT_OUT[self.level]))
@@ -68,9 +68,7 @@ class MetricBringer:
         """True where last values alone would take rows out of the archive: the run is then brought whole."""
         levels = list(Metrics)
         less = levels[levels.index(self.level) :]
-        return self.archive.generation(run) > 0 and not any(
-            self.archive.lacks(run, LEFT_OUT[level][1]) for level in less if level in LEFT_OUT
-        )
+        return not any(self.archive.lacks(run, LEFT_OUT[level][1]) for level in less if level in LEFT_OUT)
 
     def _put_last(self, run: RunId, last: Iterable[Points], staging: Staging) -> int:
         pieces = list(last)

@@ -55,7 +55,8 @@ def _table(version: int, *, in_path: bool) -> _Table:
     return _Table(tokens, options, others, version >= ENCODED_SINCE)
 
 
-_SHORT = 100
+_SHORT = 200
+"""Characters: ids of a workspace's resources and URLs of its own have 130 to 180, and stand in every job."""
 
 
 def text(value: str, version: int = VERSION) -> str:

@@ -21,7 +21,7 @@ def search(call: Call, request: mlflow.SearchRuns) -> mlflow.SearchRuns.Response
     entities = [_entity(call, names, document, request) for document in found.values()]
     ordered = SearchUtils.sort(SearchUtils.filter(entities, request.filter), list(request.order_by))
     page, token = SearchUtils.paginate(ordered, request.page_token, min(request.max_results or PAGE, PAGE))
-    shown = [runs.shown(call, found[entity.info.run_id]) for entity in page]
+    shown = [_shown(call, names, found[entity.info.run_id]) for entity in page]
     return mlflow.SearchRuns.Response(runs=shown, next_page_token=token)
 
 
@@ -38,11 +38,20 @@ def _candidates(call: Call, request: mlflow.SearchRuns) -> tuple[dict[str, str],
     return {place["experimentId"].lower(): place["name"] for place in places}, found
 
 
+def _shown(call: Call, names: dict[str, str], document: Document) -> mlflow.Run:
+    """As `runs.shown`; the experiment's name is known."""
+    name = names[document["experimentId"].lower()]
+    return documents.run(call.workspace, name, document, runs.last_values(call, document))
+
+
 def _entity(call: Call, names: dict[str, str], document: Document, request: mlflow.SearchRuns) -> Entity:
-    """A run as MLflow's parser compares it; its metrics cost a query, and are read where filter or order need them."""
+    """A run as MLflow's parser compares it: with what filter and order need. Metrics cost a query."""
     wanted = "metric" in " ".join([request.filter, *request.order_by]).lower()
     metrics = runs.last_values(call, document) if wanted else ()
-    run = documents.run(call.workspace, names[document["experimentId"].lower()], document, metrics)
+    if request.filter or request.order_by:
+        run = documents.run(call.workspace, names[document["experimentId"].lower()], document, metrics)
+    else:
+        run = mlflow.Run(info=documents.run_info(document))
     if not run.info.HasField("start_time"):
         run.info.start_time = 0  # the parser's sort negates it
     return Entity.from_proto(run)

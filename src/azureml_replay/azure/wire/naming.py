@@ -45,6 +45,7 @@ SYSTEM_STORES = frozenset(
 """Datastores that every workspace has."""
 PLACING = frozenset({"uri", "modelUri", "dataUri", "codeUri", "contextUri"})
 """Keys whose values say where bytes lie."""
+_TELLING = frozenset({*NAMING, *PLACING})
 _PORTS = {
     AssetKind.DATA: re.compile(r"_(?P<side>input|output)_data_(?=.)"),
     AssetKind.MODEL: re.compile(r"_(?P<side>input|output)_(?=.)"),
@@ -227,12 +228,13 @@ def _is_model(holder: Mapping[str, Any]) -> bool:
 
 
 def _texts(value: Json, where: str) -> Iterator[tuple[str, str, str, Mapping[str, Any]]]:
-    """Every text below a key: its way, the key, the text, and what holds it."""
+    """Every text below a key of `_TELLING`: its way, the key, the text, and what holds it."""
     if isinstance(value, Mapping):
         for key, one in value.items():
             path = f"{where}.{key}" if where else key
             if isinstance(one, str):
-                yield path, key, one, value
+                if key in _TELLING:
+                    yield path, key, one, value
             else:
                 yield from _texts(one, path)
     elif isinstance(value, list | tuple):
