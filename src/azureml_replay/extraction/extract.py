@@ -22,7 +22,7 @@ from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
 from azureml_replay.extraction.listing import RunLists
 from azureml_replay.extraction.metrics import MetricBringer, Metrics, more_than
-from azureml_replay.extraction.staging import Finished, Staging
+from azureml_replay.extraction.staging import FinishedRuns, Staging
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import (
     Omission,
@@ -212,7 +212,7 @@ class _Extraction:
     files_of: RunFiles
     metrics: MetricBringer
     assets: AssetBringer
-    finished: Finished = field(init=False)
+    finished: FinishedRuns = field(init=False)
     runs: int = 0
     points: int = 0
     files: int = 0
@@ -220,7 +220,7 @@ class _Extraction:
     remedies: list[Remedy | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.finished = Finished(self.archive, self._written)
+        self.finished = FinishedRuns(self.archive, self._written)
 
     @classmethod
     def of(

@@ -59,7 +59,7 @@ _ROWS_TOGETHER = 10_000
 
 
 @dataclass(slots=True)
-class Finished:
+class FinishedRuns:
     """Runs of which nothing more comes. A kill loses those that wait, and the next extraction brings them again."""
 
     archive: Archive

@@ -8,7 +8,7 @@ import pytest
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import azure_place
-from azureml_replay.extraction.staging import RUNS_TOGETHER, Finished, Staging
+from azureml_replay.extraction.staging import RUNS_TOGETHER, FinishedRuns, Staging
 from azureml_replay.model import Omission, Run, RunDetails, RunId
 
 ONE = Run(id=RunId("a"), experiment="e", status="Completed")
@@ -57,7 +57,7 @@ def extracted(archive: Archive) -> list[str]:
 def test_finished_runs_are_written_together_and_counted_once_they_are_there(tmp_path: Path) -> None:
     with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         seen: list[tuple[str, int]] = []
-        finished = Finished(archive, lambda one: seen.append((one.run, archive.generation(one.run))))
+        finished = FinishedRuns(archive, lambda one: seen.append((one.run, archive.generation(one.run))))
         runs = [staged(archive, at) for at in range(RUNS_TOGETHER + 2)]
 
         for one in runs[:-2]:
@@ -77,7 +77,11 @@ def test_finished_runs_are_written_together_and_counted_once_they_are_there(tmp_
 @pytest.mark.parametrize("rows", [0, 10_001])
 def test_a_large_run_does_not_wait_for_others(tmp_path: Path, rows: int) -> None:
     with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
-        finished, small, large = Finished(archive, lambda _: None), staged(archive, 1), staged(archive, 2, rows=rows)
+        finished, small, large = (
+            FinishedRuns(archive, lambda _: None),
+            staged(archive, 1),
+            staged(archive, 2, rows=rows),
+        )
         if not rows:
             large.flush()
         finished.add(small)
@@ -90,7 +94,7 @@ def test_where_one_fails_none_is_written_and_none_counted(tmp_path: Path) -> Non
     """What fails is the archive itself: the disk is full."""
     with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         seen = list[str]()
-        finished, broken = Finished(archive, lambda one: seen.append(one.run)), staged(archive, 2)
+        finished, broken = FinishedRuns(archive, lambda one: seen.append(one.run)), staged(archive, 2)
         broken.add(lambda: archive.complete(RunId("nobody")))
         finished.add(staged(archive, 1))
         finished.add(broken)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from azureml_replay import json_text
-from azureml_replay.azure.wire.decode_ties import job_code, tied
+from azureml_replay.azure.wire import decode_ties
+from azureml_replay.azure.wire.decode_ties import job_code
 from azureml_replay.azure.wire.known import (
     KNOWN_ARTIFACT,
     KNOWN_EXPERIMENT,
@@ -180,6 +181,8 @@ def experiment_id(run_document: Document) -> str:
 def run(document: Document, experiment_name: str) -> Run:
     """A run; recorded in pipe-child-run-download.json and others. `inputs` and `outputs` come with `details` only."""
     read, name = Reader(document), RunId(unicode_text(document["runId"]))
+    tags: Mapping[str, str | None] = read("tags", pairs, {})
+    properties: Mapping[str, str | None] = read("properties", pairs, {})
     found = Run(
         id=name,
         parent=read("parentRunId", lambda value: RunId(unicode_text(value)) if value else None, None),
@@ -189,8 +192,8 @@ def run(document: Document, experiment_name: str) -> Run:
         end=read("endTimeUtc", instant, None),
         display_name=read("displayName", words, None),
         description=read("description", words, None),
-        tags=read("tags", pairs, {}),
-        properties=read("properties", pairs, {}),
+        tags=tags,
+        properties=properties,
         parameters=read("parameters", mapping, {}),
         inputs=read("inputs", _assets, {}),
         outputs=read("outputs", _assets, {}),
@@ -207,9 +210,12 @@ def run(document: Document, experiment_name: str) -> Run:
         warnings=document.get("warnings") or None,
         lender=read("dataContainerId", lambda value: lender_in(unicode_text(value), name), None),
         document=document,
+        acting=decode_ties.acting(document, properties),
+        code=decode_ties.code(properties),
+        references=decode_ties.references(properties, tags),
     )
     new = (*unknown(document, KNOWN_RUN), *(UNREADABLE + key for key in read.unreadable))
-    return tied(replace(found, unknown=new))
+    return replace(found, unknown=new) if new else found
 
 
 def _user_name(document: Document) -> str | None:

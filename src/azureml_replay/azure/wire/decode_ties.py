@@ -34,8 +34,30 @@ _CONTAINER = "dcid."
 
 def tied(run: Run) -> Run:
     """The run with the ties that its document, tags and properties show."""
-    references = (*_references("property", run.properties, PROPERTIES), *_references("tag", run.tags, TAGS))
-    return replace(run, acting=_acting(run), code=_code(run.properties), references=references)
+    return replace(
+        run,
+        acting=acting(run.document, run.properties),
+        code=code(run.properties),
+        references=references(run.properties, run.tags),
+    )
+
+
+def references(properties: Mapping[str, str | None], tags: Mapping[str, str | None]) -> tuple[Reference, ...]:
+    """Where properties and tags name other runs."""
+    return (*_references("property", properties, PROPERTIES), *_references("tag", tags, TAGS))
+
+
+def acting(document: Json, properties: Mapping[str, str | None]) -> Acting:
+    """What of a run's document acts on the workspace that it ran in."""
+    held = document if isinstance(document, Mapping) else {}
+    values = tuple(key for key in ACTING if held.get(key))
+    return Acting(values, tuple(key for key in ACTING_PROPERTIES if key in properties))
+
+
+def code(properties: Mapping[str, str | None]) -> CodeReference | None:
+    """The code that a run's properties name."""
+    snapshot = properties.get(SNAPSHOT)
+    return CodeReference(snapshot=snapshot) if snapshot else None
 
 
 def job_code(document: Json) -> str | None:
@@ -48,17 +70,6 @@ def job_code(document: Json) -> str | None:
         if isinstance(code, str) and code.startswith("/subscriptions/"):
             return code
     return None
-
-
-def _acting(run: Run) -> Acting:
-    document = run.document if isinstance(run.document, Mapping) else {}
-    values = tuple(key for key in ACTING if document.get(key))
-    return Acting(values, tuple(key for key in ACTING_PROPERTIES if key in run.properties))
-
-
-def _code(properties: Mapping[str, str | None]) -> CodeReference | None:
-    snapshot = properties.get(SNAPSHOT)
-    return CodeReference(snapshot=snapshot) if snapshot else None
 
 
 def _references(kind: str, pairs: Mapping[str, str | None], keys: tuple[str, ...]) -> list[Reference]:

@@ -11,7 +11,7 @@ from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import azure_place
 from azureml_replay.cli import run
 from azureml_replay.formats.tables import Format, export
-from azureml_replay.model import Run, RunId
+from azureml_replay.model import Run, RunDetails, RunId
 
 BROKEN = {"big": [2**70], "broken": "\ud800", "broken too": "a \udfff b", "emoji": "🚀"}
 
@@ -23,6 +23,7 @@ def odd(tmp_path: Path) -> Path:
         archive.put_listed([Run(id=RunId("r1"), parameters=BROKEN)])
         archive.select([RunId("r1")])
         archive.begin(RunId("r1"))
+        archive.put_details(RunDetails(run=Run(id=RunId("r1"), parameters=BROKEN)))
         archive.complete(RunId("r1"))
     return tmp_path / "archive"
 

@@ -15,7 +15,19 @@ from hypothesis import strategies as st
 
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import azure_place
-from azureml_replay.model import Artifact, Location, Omission, Points, Row, Run, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.model import (
+    Artifact,
+    Location,
+    Omission,
+    Points,
+    Row,
+    Run,
+    RunDetails,
+    RunId,
+    Series,
+    SeriesKey,
+    StoredFile,
+)
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.planning.plan import Step, plan_unit
 from azureml_replay.synthetic.expected import as_kept
@@ -300,6 +312,7 @@ def test_a_name_whose_columns_change_midway_is_logged_once_and_as_what_it_was(tm
         archive.put_listed([Run(id=RUN)])
         archive.select([RUN])
         archive.begin(RUN)
+        archive.put_details(RunDetails(run=Run(id=RUN)))
         for at, (columns, row) in enumerate(zip(shapes, rows, strict=True)):
             shape = Series(key=SeriesKey("loss"), columns=tuple(columns))
             archive.put_chunk(RUN, [Points.of(shape, [(at, 10_000, row)])])

@@ -10,7 +10,7 @@ import pytest
 from azureml_replay.archive.archive import Archive
 from azureml_replay.azure.place import azure_place
 from azureml_replay.cli import run
-from azureml_replay.model import Artifact, Location, Points, RunId, Series, SeriesKey, StoredFile
+from azureml_replay.model import Artifact, Location, Points, RunDetails, RunId, Series, SeriesKey, StoredFile
 from azureml_replay.planning.files import FileChoice
 from azureml_replay.synthetic.tree.nodes import Tree
 from azureml_replay.synthetic.tree.summary import SECONDS_PER_CONTAINER, DryRun
@@ -60,6 +60,7 @@ def test_what_jobs_will_not_have_is_told_beforehand(
         archive.put_listed([a_run("r1")])
         archive.select([one])
         archive.begin(one)
+        archive.put_details(RunDetails(run=a_run("r1")))
         archive.put_chunk(one, [Points.of(table, [(0, 10_000, (1.0, 2.0))])])
         stored = [StoredFile(location=place, size_bytes=1) for place in places]
         archive.put_artifacts(
