@@ -13,6 +13,7 @@ SCRIPTS = (
     ("verbs", "--shape", "small", "--runs", "100", "--runs", "1000", "--width", "8", "--width", "32"),
     ("verbs", "--shape", "curves", "--runs", "300", "--latency-ms", "0", "--width", "32"),
     ("verbs", "--shape", "long", "--width", "8"),
+    ("last_values", "--runs", "500", "--rounds", "1"),
     ("throttle",),
     ("files", "--small", "1000", "--large", "1"),
     ("mlflow", "--runs", "100", "--theirs", "20"),
