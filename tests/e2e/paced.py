@@ -24,7 +24,7 @@ from azureml_replay.archive.merging.beside import BesideFold, BytesFold
 from azureml_replay.archive.merging.ledgers import LedgerFold
 from azureml_replay.archive.merging.runs import RunFold
 from azureml_replay.azure import workspace
-from azureml_replay.cli import hiring, main
+from azureml_replay.cli import engines, main
 from azureml_replay.crew import driver
 from azureml_replay.crew import worker as crew_worker
 from azureml_replay.crew.engine import WorkerLost
@@ -219,5 +219,5 @@ if __name__ == "__main__":
         runpy.run_module("azureml_replay.crew.processes", run_name="__main__")
     lease.PACE = LeasePace(term_s=15, renewed_after_s=6, margin_s=3)
     driver.TERM_S, driver.GIVEN_AGAIN_AFTER_S = 5.0, 1.0
-    hiring.Processes = Unreaped if "UNREAPED" in os.environ else Paced  # type: ignore[misc]
+    engines.Processes = Unreaped if "UNREAPED" in os.environ else Paced  # type: ignore[misc]
     main()
