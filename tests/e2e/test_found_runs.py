@@ -110,7 +110,11 @@ def test_a_clone_that_somebody_made_of_a_run_of_ours_is_his(
 
 @pytest.mark.parametrize(
     ("first", "second", "refuses"),
-    [(HISTORY, MLFLOW, False), (MLFLOW, HISTORY, False), (HISTORY, None, True)],
+    [
+        (HISTORY, MLFLOW, False),
+        pytest.param(MLFLOW, HISTORY, False, marks=pytest.mark.slow),
+        (HISTORY, None, True),
+    ],
     ids=["by the history, then mlflow", "by mlflow, then the history", "by the history, then as the target shows"],
 )
 def test_what_another_archive_sent_by_either_way_is_taken_over(

@@ -31,7 +31,7 @@ APPEND = r"/metric/v2\.0/.*/batch(sync)?$"
 @pytest.mark.parametrize(
     "delivered", [pytest.param(False, marks=pytest.mark.slow), True], ids=["before-delivery", "after-delivery"]
 )
-@pytest.mark.parametrize("every", [7, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])])
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])])
 def test_cut_at_every_request_with_lagging_ingestion(
     small_history: WorkspaceFile, calm: Sandbox, azure_env: dict[str, str], tmp_path: Path, delivered: bool, every: int
 ) -> None:

@@ -191,6 +191,7 @@ def test_the_lease_of_the_dead_is_taken_over_at_once(
     assert rows_of(calm, target) == rows_of(calm, source)
 
 
+@pytest.mark.slow
 def test_two_sources_are_gathered_side_by_side(
     source: WorkspaceFile, target: WorkspaceFile, calm: Sandbox, tmp_path: Path
 ) -> None:

@@ -406,6 +406,7 @@ def nothing_on(job: str, held: Held) -> None:
         held.blob(path, job).delete_blob()
 
 
+@pytest.mark.slow
 def test_a_job_that_replayed_is_deleted_and_submitted_anew(
     workspace: WorkspaceFile, calm: Sandbox, azure_env, tmp_path: Path
 ) -> None:

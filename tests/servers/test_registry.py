@@ -195,6 +195,7 @@ def changed_there(source: MlflowServer, target: MlflowServer, name: str, go: Cal
     assert (done.replayed.assets.made, done.replayed.assets.updated, done.verdict.findings) == (1, 2, 0)
 
 
+@pytest.mark.slow
 def test_what_others_made_of_our_models_stays(mlflow_server: MlflowServer, other: MlflowServer, tmp_path: Path) -> None:
     """A fresh archive sees that somebody edited a version, and leaves that; undo leaves what they wrote, or copied."""
     prefix, name, _ = filled(mlflow_server, tmp_path)

@@ -165,7 +165,7 @@ def dump(folder: Path) -> dict[str, list[Any]]:
 
 
 @given(world=worlds(), parts=st.lists(st.sets(st.integers(0, 4), min_size=1), min_size=2, max_size=4), data=st.data())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_any_split_in_any_order_is_one_extraction_of_everything(
     world: list[Held], parts: list[set[int]], data: st.DataObject
 ) -> None:
