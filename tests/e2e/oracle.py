@@ -18,7 +18,7 @@ from azureml_replay.azure.wire import decode
 from azureml_replay.model import Run
 from azureml_replay.planning import lineage
 from azureml_replay.planning.files import FileChoice
-from azureml_replay.workspace.mark import UNDO_TAG
+from azureml_replay.workspace.mark import OUR_MARKS
 from azureml_sandbox import instants
 from azureml_sandbox.world import ARTIFACT_STORE, RUN_ORIGIN
 from e2e.tampering import Held
@@ -83,8 +83,8 @@ class Side:
 
 
 def values(run: Run) -> dict[str, object]:
-    """What has to arrive; a tag and a property say where a copy came from."""
-    tags = {key: value for key, value in run.tags.items() if key not in (lineage.TAG, UNDO_TAG)}
+    """What has to arrive; marks say where a copy came from, what was sent of it last, and that it was taken back."""
+    tags = {key: value for key, value in run.tags.items() if key not in (lineage.TAG, *OUR_MARKS)}
     return {name: getattr(run, name) for name in _PLAIN} | {"tags": tags}
 
 

@@ -22,7 +22,7 @@ from azureml_replay.extraction.code import CodeBringer
 from azureml_replay.extraction.download import Download
 from azureml_replay.extraction.listing import RunLists
 from azureml_replay.extraction.metrics import MetricBringer, Metrics, more_than
-from azureml_replay.extraction.staging import FinishedRuns, Staging
+from azureml_replay.extraction.staging import RUNS_TOGETHER, FinishedRuns, Staging
 from azureml_replay.files.of_run import RunFiles
 from azureml_replay.model import (
     Omission,
@@ -220,7 +220,8 @@ class _Extraction:
     remedies: list[Remedy | None] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.finished = FinishedRuns(self.archive, self._written)
+        asked = self.options.artifacts or self.options.metrics is Metrics.FULL
+        self.finished = FinishedRuns(self.archive, self._written, 1 if asked else RUNS_TOGETHER)
 
     @classmethod
     def of(

@@ -1,4 +1,4 @@
-"""What is to be written of one run, held until there is enough of it: eight small runs are one transaction."""
+"""What is to be written of one run, held until there is enough of it: a small run is one transaction, not nine."""
 
 from __future__ import annotations
 
@@ -65,13 +65,15 @@ class FinishedRuns:
     archive: Archive
     written: Callable[[Staging], None]
     """Told of each once it is in the archive."""
+    most: int = 1
+    """Runs that are written together: more than one only where they come without a request of their own, 1 ms each."""
     _waiting: list[Staging] = field(default_factory=list)
 
     def add(self, staging: Staging) -> None:
         """The last writes of a run: at once where it is large, else with those of others."""
         self._waiting.append(staging)
         rows = sum(one.points + one.files for one in self._waiting)
-        if staging.large or len(self._waiting) >= RUNS_TOGETHER or rows > _ROWS_TOGETHER:
+        if staging.large or len(self._waiting) >= self.most or rows > _ROWS_TOGETHER:
             self.flush()
 
     def flush(self) -> None:

@@ -57,7 +57,7 @@ def extracted(archive: Archive) -> list[str]:
 def test_finished_runs_are_written_together_and_counted_once_they_are_there(tmp_path: Path) -> None:
     with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         seen: list[tuple[str, int]] = []
-        finished = FinishedRuns(archive, lambda one: seen.append((one.run, archive.generation(one.run))))
+        finished = FinishedRuns(archive, lambda one: seen.append((one.run, archive.generation(one.run))), RUNS_TOGETHER)
         runs = [staged(archive, at) for at in range(RUNS_TOGETHER + 2)]
 
         for one in runs[:-2]:
@@ -78,7 +78,7 @@ def test_finished_runs_are_written_together_and_counted_once_they_are_there(tmp_
 def test_a_large_run_does_not_wait_for_others(tmp_path: Path, rows: int) -> None:
     with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         finished, small, large = (
-            FinishedRuns(archive, lambda _: None),
+            FinishedRuns(archive, lambda _: None, RUNS_TOGETHER),
             staged(archive, 1),
             staged(archive, 2, rows=rows),
         )
@@ -94,7 +94,8 @@ def test_where_one_fails_none_is_written_and_none_counted(tmp_path: Path) -> Non
     """What fails is the archive itself: the disk is full."""
     with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
         seen = list[str]()
-        finished, broken = FinishedRuns(archive, lambda one: seen.append(one.run)), staged(archive, 2)
+        broken = staged(archive, 2)
+        finished = FinishedRuns(archive, lambda one: seen.append(one.run), RUNS_TOGETHER)
         broken.add(lambda: archive.complete(RunId("nobody")))
         finished.add(staged(archive, 1))
         finished.add(broken)
@@ -103,3 +104,11 @@ def test_where_one_fails_none_is_written_and_none_counted(tmp_path: Path) -> Non
         finished.flush()
 
         assert (extracted(archive), seen) == ([], [])
+
+
+def test_a_run_that_took_requests_is_written_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
+        finished = FinishedRuns(archive, lambda _: None)
+        finished.add(staged(archive, 1))
+
+        assert extracted(archive) == ["r1"]
