@@ -272,6 +272,7 @@ def _compare_files(
             right = file.md5 or (source.files[path].md5 if source and path in source.files else None)
             if at.md5 != right:
                 found[BYTES].add(path)
+                found[FILES].add(path, sure=False)  # without an MD5 its ETag may have told, and then its bytes do
     for path in made:
         at = there.files.get(path)
         if at is None or not at.stored or not at.indexed:
