@@ -19,7 +19,7 @@ from azureml_replay.redact.names import (
     tells_name,
     tells_secret_variable,
 )
-from azureml_replay.redact.shapes import COMMANDS_SINCE, HELD_SINCE, VERSION
+from azureml_replay.redact.shapes import COMMANDS_SINCE, DASHED_SINCE, HELD_SINCE, VERSION
 from azureml_replay.redact.texts import STARS, hidden, hidden_path, text
 from azureml_replay.redact.untouched import stays
 
@@ -157,10 +157,11 @@ class _Walk:
     def _in_list(self, items: Sequence[Json], at: int, above: _Why) -> _Why:
         """A command line's `--password` names what follows it."""
         before = items[at - 1] if at and self._version > 1 else None
-        if above is not _Why.NO or not isinstance(before, str) or not before.startswith("--") or "=" in before:
+        dash = "-" if self._version >= DASHED_SINCE else "--"
+        if above is not _Why.NO or not isinstance(before, str) or not before.startswith(dash) or "=" in before:
             return above
         here = items[at]
-        follows = not (isinstance(here, str) and here.startswith("--")) and names_secret(before)
+        follows = not (isinstance(here, str) and here.startswith(dash)) and names_secret(before)
         return _Why.NAME if follows else above
 
     def _globbed(self, path: _Path) -> bool:

@@ -57,6 +57,10 @@ def has_names(value: str) -> bool:
     """False where no name with a value can be in a text."""
     if "=" not in value and ":" not in value and "--" not in value and "%3" not in value:
         return False
+    return _has_tail(value)
+
+
+def _has_tail(value: str) -> bool:
     low = value.lower()
     return (
         ("key" in low or "token" in low or "pass" in low or "secret" in low or "pwd" in low or "sas" in low)
@@ -67,7 +71,16 @@ def has_names(value: str) -> bool:
 
 def named_values(value: str) -> Iterator[Place]:
     """The values of names that say secret. Each is read once: no text takes longer than its length says."""
-    at = 0 if has_names(value) else len(value)
+    return _named(value) if has_names(value) else iter(())
+
+
+def dashed_values(value: str) -> Iterator[Place]:
+    """The same of a text in which options with one dash are all that has names: `-password …`, as Java's tools have."""
+    return _named(value) if "-" in value and not has_names(value) and _has_tail(value) else iter(())
+
+
+def _named(value: str) -> Iterator[Place]:
+    at = 0
     while found := _NAMED.search(value, at):
         name = name_before(value, found.start(), found.end("tail"))
         place = _value_of(value, found, name) if says_secret(name) else None

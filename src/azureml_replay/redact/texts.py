@@ -9,17 +9,17 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from azureml_replay.redact import older
+from azureml_replay.redact.command_shapes import BEHIND_OPTIONS
 from azureml_replay.redact.encoded import layers
 from azureml_replay.redact.named import has_names
 from azureml_replay.redact.names import names_secret
+from azureml_replay.redact.shape import SecretShape
 from azureml_replay.redact.shapes import (
-    BEHIND_OPTIONS,
     ENCODED_SINCE,
     GENERAL,
     IN_PATHS,
     PROVIDERS,
     VERSION,
-    SecretShape,
 )
 
 STARS = "***"
@@ -139,8 +139,10 @@ def _has_token(value: str) -> bool:
 
 def _has_options(value: str) -> bool:
     """False where no command with an option can be, nor one of those that take a password as a word."""
-    return (" -" in value or '"-' in value or "'-" in value) or (
-        "login" in value or "sqlplus" in value or "configure" in value
+    return (
+        (" -" in value or value[:1] == "-" or '"-' in value or "'-" in value)
+        or ("(-" in value or "\n-" in value or ">-" in value or "`-" in value)
+        or ("login" in value or "sqlplus" in value or "configure" in value)
     )
 
 

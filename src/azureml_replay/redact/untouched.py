@@ -11,7 +11,7 @@ from azureml_replay.json_text import DEEPEST, TOO_DEEP
 from azureml_replay.model import Json
 from azureml_replay.redact.commands import in_list
 from azureml_replay.redact.names import holds_variables, names_secret, tells_name, tells_secret_variable
-from azureml_replay.redact.shapes import HELD_SINCE
+from azureml_replay.redact.shapes import DASHED_SINCE, HELD_SINCE
 from azureml_replay.redact.texts import hidden, text
 
 _TEXTLESS = frozenset({type(None), bool, int, float})
@@ -63,8 +63,9 @@ def _variables_stay(name: str, item: Json, version: int) -> bool:
 
 
 def _list_stays(items: list[Json], version: int, level: int) -> bool:
+    dash = "-" if version >= DASHED_SINCE else "--"
     for item in items:
-        if not stays(item, version, level) or (item.__class__ is str and item.startswith("--")):
+        if not stays(item, version, level) or (item.__class__ is str and item.startswith(dash)):
             return False
     return not in_list(items, version)
 

@@ -165,6 +165,11 @@ MAKERS: Mapping[str, tuple[Callable[[], Made], ...]] = {
         lambda: after("db_password:\n    type: string\n    default: ", chars(9), "\n    optional: true\n"),
         lambda: after("api_key:  # of the store\n  deep:\n    value: no\n  default: '", chars(9), "'\n"),
     ),
+    "dashed": (
+        lambda: after("java Tool -password ", chars(9), " in.jks"),
+        lambda: after('["java", "Tool", "-password", "', chars(9), '"]'),
+        lambda: after("java Tool -accessToken ", chars(20)),
+    ),
     "curl": (
         lambda: after("curl -u user:", chars(9), " https://h.example/p"),
         lambda: after("curl -sSL --fail -uuser:", chars(9), " https://h.example/p"),

@@ -359,3 +359,14 @@ def test_what_is_nested_without_end_is_left_out_and_named(levels: int) -> None:
 def test_what_was_left_out_when_it_was_read_is_named_too() -> None:
     """An answer of a service is cut before anybody looks at it."""
     assert redact({"a": {"b": TOO_DEEP}}) == ({"a": {"b": TOO_DEEP}}, [f"a/b{CUT_OFF}"])
+
+
+def test_an_option_with_one_dash_says_what_follows_it() -> None:
+    """Since version 6; a flag, a number and the next option are nobody's value."""
+    word = secrets.token_hex(8)
+    line = ["java", "Tool", "-password", word, "-epochs", "3", "-token", "-v"]
+
+    assert redact(line) == ([*line[:3], STARS, *line[4:]], ["3"])
+    assert Rules(version=5).document(line) == (line, [])
+    assert text(f"-storePassword {word}") == f"-storePassword {STARS}"
+    assert text("-password is what it asks for") == "-password is what it asks for"
