@@ -46,8 +46,8 @@ chosen it: equal names stay equal, and different ones different. Such a file is 
 folder.
 
 **By name**: the value of a key such as `password`, `accountKey`, `clientSecret`, `HF_TOKEN`, `connectionString`, of
-environment variables that end in `_KEY`, `_TOKEN`, `_SECRET` and the like, and what follows `--password` or `-password` in
-a list of arguments; not that of `pad_token` or `max_tokens`, nor a number, a flag or a binding.
+environment variables that end in `_KEY`, `_TOKEN`, `_SECRET` and the like, and what follows `--password` or
+`-password` in a list of arguments; not that of `pad_token` or `max_tokens`, nor a number, a flag or a binding.
 
 **By the name above or beside it** (since version {HELD_SINCE}): `value`, `values`, `default`, `enum` and their
 like below a name that says secret, or beside it in a pair: a literal input of a job or a step, what a component's input
