@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -37,7 +39,39 @@ def finish(call: Coroutine[Any, Any, Result], archive: Path | None) -> Result:
 
 async def _stoppable(call: Coroutine[Any, Any, Result]) -> Result:
     _end_at_the_second()
-    return await call
+    with _woken():
+        return await call
+
+
+@contextmanager
+def _woken() -> Iterator[None]:
+    """A signal ends the loop's wait, also one that comes in the microsecond before it begins.
+
+    Python's own handler runs once the wait is over: without this such a Ctrl-C is seen with the next answer, or never.
+    """
+    loop = asyncio.get_running_loop()
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        reading.setblocking(False)
+        writing.setblocking(False)
+        try:
+            loop.add_reader(reading, reading.recv, 4_096)
+        except NotImplementedError:  # Windows, where asyncio does this itself
+            yield
+            return
+        before = _wake(writing.fileno())
+        try:
+            yield
+        finally:
+            _wake(before)
+            loop.remove_reader(reading)
+
+
+def _wake(descriptor: int) -> int:
+    """Have signals write to it; what they wrote to before. Threads but the main one get no signals."""
+    if threading.current_thread() is not threading.main_thread():
+        return -1
+    return signal.set_wakeup_fd(descriptor, warn_on_full_buffer=False)
 
 
 def _end_at_the_second() -> None:
