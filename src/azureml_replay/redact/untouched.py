@@ -38,10 +38,13 @@ def _mapping_stays(mapping: dict[str, Json], version: int, level: int) -> bool:
         if isinstance(name, str) and names_secret(name, version):
             return False
     for key, item in mapping.items():
-        harmless = _harmless(key, version)
-        if held and item.__class__ is str and tells_name(key) and names_secret(item, version):
-            return False
-        if item.__class__ in _TEXTLESS:  # they hold nothing, whatever their name
+        harmless, tells = _said(key, version)
+        if isinstance(item, str):
+            if not harmless or text(item, version) is not item or item == TOO_DEEP:
+                return False
+            if tells and held and names_secret(item, version):
+                return False
+        elif item.__class__ in _TEXTLESS:  # they hold nothing, whatever their name
             if harmless is None:
                 return False
         elif not (harmless or _variables_stay(key, item, version)) or not stays(item, version, level):
@@ -72,8 +75,8 @@ def _list_stays(items: list[Json], version: int, level: int) -> bool:
 
 # Documents have the same keys again and again.
 @lru_cache(maxsize=10_000)
-def _harmless(key: str, version: int) -> bool | None:
-    """False for a key that says what a text below it is; None for one that is replaced itself."""
+def _said(key: str, version: int) -> tuple[bool | None, bool]:
+    """False of a key that says what a text below it is, None of one that is replaced itself; whether it tells a name."""
     if hidden(key, version) != key:
-        return None
-    return not (names_secret(key, version) or holds_variables(key))
+        return None, False
+    return not (names_secret(key, version) or holds_variables(key)), tells_name(key)
