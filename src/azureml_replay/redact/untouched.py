@@ -76,7 +76,7 @@ def _list_stays(items: list[Json], version: int, level: int) -> bool:
 # Documents have the same keys again and again.
 @lru_cache(maxsize=10_000)
 def _said(key: str, version: int) -> tuple[bool | None, bool]:
-    """False of a key that says what a text below it is, None of one that is replaced itself; whether it tells a name."""
+    """False of a key that says what a text below it is, None of one that is replaced; and whether it tells a name."""
     if hidden(key, version) != key:
         return None, False
     return not (names_secret(key, version) or holds_variables(key)), tells_name(key)
