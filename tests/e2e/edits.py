@@ -134,6 +134,8 @@ def removed(path: str, *, blob: bool = True, entry: bool = True) -> Change:
             if entry:
                 held.world.artifacts.delete(held.guid, address, path)
         else:
+            if there.exists():  # whoever rewrote it made it a blob of another type, which storage does not write over
+                there.delete_blob()
             held.blobs.put(ARTIFACT_STORE, f"{RUN_ORIGIN}/dcid.{run}/{path}", data, append=path.startswith("logs"))
             held.world.artifacts.register(held.guid, address, path)
 

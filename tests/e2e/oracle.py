@@ -260,12 +260,14 @@ def _compare_files(
     found: dict[str, Differences],
 ) -> None:
     for path, file in wanted.files.items():
+        at = there.files.get(path)
         if not carried.takes(path, file.size):
             if carried.unsure:
                 found[FILES].add(path, sure=False)
                 found[BYTES].add(path, sure=False)
+            if at is not None and (not at.indexed or unlike(file, at)):  # left of what an earlier choice brought
+                found[FILES].add(path, sure=False)
             continue
-        at = there.files.get(path)
         if at is None or not at.indexed or unlike(file, at):
             found[FILES].add(path)
         if at is not None and at.stored:
