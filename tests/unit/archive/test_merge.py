@@ -21,14 +21,14 @@ from azureml_replay.archive.assets import NO_VERSION
 from azureml_replay.archive.checking import check
 from azureml_replay.archive.database import Database
 from azureml_replay.archive.edits import Acceptance, Edit, digest
-from azureml_replay.archive.evidence import Aspect, Topic, Way
+from azureml_replay.archive.evidence import Aspect, Looked, Topic, Way
 from azureml_replay.archive.items import ChunkItem, ExperimentItem, Payload, RunItem
 from azureml_replay.archive.merging.merge import Merged, merge
 from azureml_replay.archive.reading import FILES_LEFT_OUT, HISTORY_LEFT_OUT
 from azureml_replay.archive.receipts import State
 from azureml_replay.archive.target_ledger import TargetLedger
 from azureml_replay.azure.place import azure_place
-from azureml_replay.errors import IntegrityError, UserError
+from azureml_replay.errors import Exit, IntegrityError, UserError
 from azureml_replay.instants import Instant
 from azureml_replay.model import (
     Artifact,
@@ -47,6 +47,8 @@ from azureml_replay.model import (
     StoredFile,
 )
 from azureml_replay.planning.experiments import OWNER
+from azureml_replay.selection import Selection
+from azureml_replay.verification.verdict import verdict
 from azureml_replay.workspace.asset import AssetKind
 from looks import looked_at
 from old_archives import NUMBERS, unpacked
@@ -529,6 +531,53 @@ def test_what_an_interrupted_look_did_not_come_to_is_not_compared(tmp_path: Path
 
     left = {"files"} if scope != ["r1"] else LOOKED
     assert ledger_of(first, "r0")["current"] == left
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_an_interrupted_look_found_and_what_it_left_keeps_an_older_proof_from_counting(
+    tmp_path: Path, turned: bool
+) -> None:
+    """It began after ours ended: of one run it found a tag, of the other it came to nothing."""
+    first, second = extracted(tmp_path / "1", [replace(a_run(), run=run(at)) for at in range(2)]), tmp_path / "2"
+    name, other = RunId("r0"), RunId("r1")
+    with Archive.open(first) as archive:
+        for one in (name, other):
+            looked_at(sent(archive, one), one)
+    shutil.copytree(first, second)
+    with Archive.open(second) as archive:
+        ledger = archive.ledger(TARGET)
+        look = ledger.begin_look([*Aspect], None, None)
+        against = {Aspect.FIELDS: ledger.content_of(name)}
+        found = Looked([Finding(name, "tag key", "differs", "a", "b")])
+        ledger.put_outcomes(Topic(Way.RUN, name), look, against, {Aspect.FIELDS: found})
+    into, come = (second, first) if turned else (first, second)
+
+    merged(into, come)
+
+    sound(into)
+    assert ledger_of(into, "r0")["found"] == [("tag key", "differs")]
+    with Archive.open(into, write=False) as archive:
+        told = verdict(archive, archive.ledger(TARGET), Selection())
+    assert (told.exit, told.proves, bool(told.uncompared)) == (Exit.FINDINGS, False, True)
+    if not turned:  # theirs keeps its own look, which is open
+        assert (ledger_of(into, "r0")["current"], ledger_of(into, "r1")["current"]) == (set(), set())
+
+
+def test_where_a_later_look_at_another_content_found_something_ours_is_old(tmp_path: Path) -> None:
+    """What it found may be of what it lacks: nothing is said of ours, but that it was not compared since."""
+    left = Omission(RunId("r0"), "files", FILES_LEFT_OUT)
+    first = extracted(tmp_path / "1", [a_run()])
+    second = extracted(tmp_path / "2", [replace(a_run(1, 2, left), files=())])
+    name = RunId("r0")
+    with Archive.open(first) as archive:
+        looked_at(sent(archive, name), name)
+    with Archive.open(second) as archive:
+        looked_at(archive.ledger(TARGET), name, [Finding(name, "tag key", "extra", "", "b")])
+
+    merged(first, second)
+
+    assert ledger_of(first, "r0")["current"] == {"points", "files"}
+    assert ledger_of(first, "r0")["found"] == []
 
 
 def test_what_was_taken_back_is(tmp_path: Path) -> None:

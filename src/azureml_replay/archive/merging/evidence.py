@@ -1,7 +1,8 @@
 """What was compared in a target: each aspect as whoever looked later saw it, where it is here as it was looked at.
 
 A look counts where nothing was sent that its side does not know of, and where the archive now holds what it was
-compared with. Findings of a side that has no such look of its own stand until somebody looks again.
+compared with. Findings of a side that has no such look of its own stand until somebody looks again. Where the other
+side looked later and found something, or began to and was interrupted, ours is old, whatever becomes of theirs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from azureml_replay.archive.canonical import document_cell
-from azureml_replay.archive.evidence import OTHERS, Aspect, Compared, Kept, Topic, Way
+from azureml_replay.archive.evidence import OTHERS, Aspect, Compared, Kept, Look, Topic, Way
 from azureml_replay.archive.items import ExperimentItem, ValueItem
 from azureml_replay.archive.merging.assets import AssetLedgers
 from azureml_replay.archive.merging.both import columns
@@ -63,7 +64,10 @@ class EvidenceFold(AssetLedgers):
         self.here, self.there = here, there
         self.ours, self.theirs = TargetLedger(self.folder, self._db, target), self.other.ledger(target)
         self.open_ours, self.open_theirs = self.ours.open_looks(), self.theirs.open_looks()
-        self.began = dict(self._all("select number, began from look where target = ? and ended is null", (here,)))
+        self.began, self.began_there = (
+            dict(self._all(f"select number, began from {archive}.look where target = ? and ended is null", (target,)))  # noqa: S608
+            for archive, target in self._sides()
+        )
         self.__dict__.pop("families", None)
         cells = "began, ended, aspects, units, experiments"
         known = {tuple(row): number for number, *row in self._looks("main", here)}
@@ -175,9 +179,11 @@ class EvidenceFold(AssetLedgers):
             merged.from_theirs.add(aspect)
             merged.findings[aspect] = _once(there, () if one else found)
             return
-        if stays:
+        later = other is not None and bool(there) and (one is None or one.at < other.at)
+        if stays and not later and not self._is_left_there(ours.kept.subject, aspect, stays):
             merged.compared[aspect] = stays
-        merged.findings[aspect] = _once(found, there if ours.empty or other is None else ())
+        about_the_same = other is None or (later and self._is_same(theirs.kept, aspect))
+        merged.findings[aspect] = _once(found, there if ours.empty or about_the_same else ())
 
     # Does a look count?
 
@@ -246,17 +252,31 @@ class EvidenceFold(AssetLedgers):
         """True where a verification that was interrupted was to look at it anew: theirs after it, or ours."""
         if not self.open_ours and not self.open_theirs:
             return False
+        unit, experiment = self._about(topic)
+        if any(one.left(aspect, look, unit=unit, experiment=experiment) for one in self.open_theirs):
+            return True
+        return self._is_before(topic, aspect, look, self.open_ours, self.began)
+
+    def _is_left_there(self, topic: Topic, aspect: Aspect, look: Compared) -> bool:
+        """The same of a look of ours: a verification of theirs that began after it was interrupted."""
+        return self._is_before(topic, aspect, look, self.open_theirs, self.began_there)
+
+    def _is_before(
+        self, topic: Topic, aspect: Aspect, look: Compared, opened: Sequence[Look], began: Mapping[int, str]
+    ) -> bool:
+        """True where one of the other side's verifications that did not end began after a look, and was about it."""
+        later = [one for one in opened if str(look.at) < began[one.number]]
+        if not later:
+            return False
+        unit, experiment = self._about(topic)
+        before = replace(look, look=-1)  # numbers of two ledgers say nothing of each other
+        return any(one.left(aspect, before, unit=unit, experiment=experiment) for one in later)
+
+    def _about(self, topic: Topic) -> tuple[str | None, str | None]:
+        """The unit of a run, or the name of an experiment."""
         is_run = topic.way in (Way.RUN, Way.JOB)
         unit = self._one("select unit from theirs.run where id = ?", (topic.name,)) if is_run else None
-        about = (unit and unit[0], None if is_run or topic == OTHERS else topic.name)
-        if any(one.left(aspect, look, unit=about[0], experiment=about[1]) for one in self.open_theirs):
-            return True
-        before = replace(look, look=-1)
-        return any(
-            one.left(aspect, before, unit=about[0], experiment=about[1])
-            for one in self.open_ours
-            if str(look.at) < self.began[one.number]
-        )
+        return unit and unit[0], None if is_run or topic == OTHERS else topic.name
 
     # Rows
 
