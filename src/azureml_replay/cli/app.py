@@ -13,7 +13,7 @@ from azureml_replay.cli import assets as listing_assets
 from azureml_replay.cli import browse as browsing
 from azureml_replay.cli import check as checks
 from azureml_replay.cli import export as take_out
-from azureml_replay.cli import next_step, results, synthetic, undo
+from azureml_replay.cli import leftovers, next_step, results, synthetic, undo
 from azureml_replay.cli import report as reporting
 from azureml_replay.cli import status as stating
 from azureml_replay.cli.asset_options import sent_asset_flags
@@ -165,6 +165,8 @@ def plan(
         planned = calls.plan(archive, selection, options, workspace, terminal=terminal)
         terminal.result(planned, results.planned(planned, workspace.ref.short if workspace else ""))
         left = planned.left
+    leftovers.tell([archive], terminal)
+    leftovers.tell_unextracted(archive, terminal)
     next_step.tell(terminal, next_step.after_plan(line, archive, left))
     return results.names_told(Exit.OK, calls.unknown_names(archive, selection), terminal)
 

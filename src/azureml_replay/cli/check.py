@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.cli import next_step
+from azureml_replay.cli import leftovers, next_step
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import counted
@@ -40,6 +40,9 @@ def check(
     with Archive.open(archive, write=False) as opened, terminal.progress() as progress:
         found = checking(opened, read_data=read_data, progress=progress)
     terminal.result(found, lines_of(found), good=not found.damaged)
+    leftovers.tell([archive], terminal)
+    if not found.damaged:
+        leftovers.tell_unextracted(archive, terminal)
     next_step.tell(terminal, _next(found, line))
     return Exit.INTEGRITY if found.damaged else Exit.OK
 

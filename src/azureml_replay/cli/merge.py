@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.cli import next_step
+from azureml_replay.cli import leftovers, next_step
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.counting import counted
@@ -38,6 +38,7 @@ def merge(
 
     Their runs and bytes come, and what each of them sent and compared. Again to continue; once done it changes nothing.
     """
+    (leftovers.tell if dry_run else leftovers.bring)([archive, *others], terminal)
     done = _merged(archive, others, dry_run=dry_run, terminal=terminal)
     terminal.result(done, lines_of(done))
     again = line.again(without={"--dry-run"})

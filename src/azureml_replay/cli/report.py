@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.cli import next_step
+from azureml_replay.cli import leftovers, next_step
 from azureml_replay.cli.options import KNOWN, ArchiveArgument, takes, terminal_flags
 from azureml_replay.cli.targets import target_config
 from azureml_replay.counting import counted
@@ -61,6 +61,8 @@ def report(
         done = reporting(opened, output, target=there, shards=shards, max_bytes=most, progress=progress)
     printed = terminal.beside(output)
     printed.result(done, prose(lines(done)))
+    leftovers.tell([archive], terminal)
+    leftovers.tell_unextracted(archive, terminal)
     next_step.tell(terminal, f"open {done.path} in a browser" if printed is terminal else next_step.DONE)
     return Exit.OK
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.cli import next_step, results
+from azureml_replay.cli import leftovers, next_step, results
 from azureml_replay.cli.options import ArchiveArgument, takes, terminal_flags
 from azureml_replay.connection import config_named
 from azureml_replay.counting import (
@@ -62,6 +62,7 @@ def status(
         now = state_of(opened)
         typed = AsTyped.of(opened)
     terminal.result(now, lines(now, archive, typed))
+    leftovers.tell([archive], terminal)
     return Exit.OK
 
 

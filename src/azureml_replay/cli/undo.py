@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from azureml_replay.cli import next_step
+from azureml_replay.cli import leftovers, next_step
 from azureml_replay.cli.next_step import Typed, typed
 from azureml_replay.cli.options import (
     ArchiveArgument,
@@ -63,6 +63,7 @@ def undo(
     if confirm is not None and not delete:
         raise UserError("--confirm has an effect with --delete alone")
     workspace = target_config(target, archive)
+    (leftovers.tell if dry_run else leftovers.bring)([archive], terminal)
     there = _there(archive, workspace)
     if dry_run:
         terminal.result(there, prose(would_lines(there, workspace, delete=delete)))

@@ -78,6 +78,14 @@ class Seeds:
         return folder / "archive.db"
 
 
+def left_by_workers(folder: Path) -> list[Path]:
+    """The parts of an archive that lie beside it: of a command that was killed, or is at work."""
+    parts = folder / FOLDER
+    if not parts.is_dir():
+        return []
+    return [one for one in sorted(parts.iterdir()) if "." in one.name and (one / "archive.db").is_file()]
+
+
 def bring_leftovers(archive: Archive, progress: Progress) -> int:
     """Fold in the parts of a command that was killed with its workers; their number. Repeatable.
 
@@ -86,7 +94,7 @@ def bring_leftovers(archive: Archive, progress: Progress) -> int:
     folder = archive.folder / FOLDER
     if not folder.is_dir():
         return 0
-    left = [one for one in sorted(folder.iterdir()) if "." in one.name and (one / "archive.db").is_file()]
+    left = left_by_workers(archive.folder)
     for one in left:
         if is_held(one):
             raise UserError(

@@ -267,6 +267,22 @@ def test_what_has_less_and_was_read_later_is_to_be_read_again(tmp_path: Path, tu
         assert [row.extracted for row in sound(into)[1]] == [left]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_where_each_side_has_what_the_other_left_out_nothing_is_taken_out(tmp_path: Path, turned: bool) -> None:
+    """All values and no files, or the last values and the files: a run comes whole from one side."""
+    no_files = Omission(RunId("r0"), "files", FILES_LEFT_OUT)
+    last = Omission(RunId("r0"), "metrics beyond the last value of each", HISTORY_LEFT_OUT)
+    first = extracted(tmp_path / "1", [replace(a_run(1, 5, no_files), files=())])
+    second = extracted(tmp_path / "2", [a_run(1, 1, last)])
+    into, come = (second, first) if turned else (first, second)
+    before = dump(into)
+
+    with pytest.raises(UserError, match=r"run r0: of archive .* one has the files and the other one more of the metr"):
+        merged(into, come)
+
+    assert dump(into) == before
+
+
 def replaced(folder: Path, etag: str) -> None:
     """The run is extracted again, with a file that somebody replaced at the source."""
     with Archive.open(folder) as archive:

@@ -75,6 +75,15 @@ def chosen(ours: RunFacts | None, theirs: RunFacts) -> Chosen:
     return Chosen(True, above, state)
 
 
+def takes_out(ours: RunFacts, theirs: RunFacts) -> bool:
+    """True where whichever of the two came, something would go that it left out by choice and the other one has."""
+    winner, loser = (theirs, ours) if theirs.rank > ours.rank else (ours, theirs)
+    if not loser.generation or same(ours, theirs):
+        return False
+    files = "files" in winner.less and winner.files == 0 and loser.files > 0
+    return files or ("series" in winner.less and loser.rows > winner.rows)
+
+
 def same(ours: RunFacts, theirs: RunFacts) -> bool:
     """True where both were listed and extracted as the same."""
     return (ours.digest, ours.listed) == (theirs.digest, theirs.listed)

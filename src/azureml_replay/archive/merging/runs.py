@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from azureml_replay.archive.merging.both import Both, listed, within
-from azureml_replay.archive.merging.choice import Chosen, RunFacts, chosen, same
+from azureml_replay.archive.merging.choice import Chosen, RunFacts, chosen, same, takes_out
 from azureml_replay.archive.reading import FILES_AS_BEFORE, FILES_LEFT_OUT, HISTORY_LEFT_OUT, METRICS_LEFT_OUT
 from azureml_replay.archive.schema import STAGED_TABLES
 from azureml_replay.archive.sums import ROOT_PART
+from azureml_replay.errors import UserError
 from azureml_replay.json_text import spaced
 
 _FACTS = (
@@ -54,6 +55,7 @@ class RunFold(Both):
         unlike = [run for run in runs if run in ours and not same(ours[run], theirs[run])]
         ours |= self._weighed("main", {run: ours[run] for run in unlike})
         theirs |= self._weighed("theirs", {run: theirs[run] for run in unlike})
+        self._refuse_halves(run for run in unlike if takes_out(ours[run], theirs[run]))
         whats = {run: chosen(ours.get(run), theirs[run]) for run in runs}
         taken = {run: what for run, what in whats.items() if what.theirs}
         self._keep_ours({run: what for run, what in whats.items() if not what.theirs})
@@ -62,6 +64,15 @@ class RunFold(Both):
         new = sum(run not in ours for run in taken)
         (points,) = self._one("select ifnull(sum(rows), 0) from series s join temp.taken t on t.id = s.run where now")
         return Counter(new=new, renewed=len(taken) - new, same=len(runs) - len(taken), points=points)
+
+    def _refuse_halves(self, runs: Iterable[str]) -> None:
+        """Raise UserError for runs of which each side has what the other one left out: half of them would go."""
+        if some := list(runs):
+            raise UserError(
+                f"run {some[0]}{f' and {len(some) - 1:,} more' if some[1:] else ''}: of archive {self.folder} and "
+                f"{self.other.folder} one has the files and the other one more of the metrics, and a run comes whole "
+                "from one of them: extract both into one of the two, or keep these archives apart"
+            )
 
     def _facts(self, archive: str, runs: Sequence[str]) -> dict[str, RunFacts]:
         rows = self._all(f"select id, {_FACTS} from {archive}.run where id in {_THOSE}", (spaced(runs),))  # noqa: S608
