@@ -222,6 +222,14 @@ class Listing(Documents):
         """
         return ((RunId(run), kind) for run, kind in self._pages(sql, (), ("",)))
 
+    def parents_missing(self) -> Iterator[RunId]:
+        """Runs that listed ones name as their parent, and that no list has; by id."""
+        sql = """
+            select distinct parent from run r where parent > ?
+              and not exists (select 1 from run p where p.id = r.parent) order by 1 limit ?
+        """
+        return (RunId(run) for (run,) in self._pages(sql, (), ("",)))
+
     def select(self, runs: Iterable[RunId]) -> None:
         """Select runs, beside those of former selections. Repeatable."""
         with self._transaction():

@@ -6,11 +6,13 @@ Which lists are complete is an assumption (docs/concepts/assumptions.md); none o
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from azureml_replay.archive.archive import Archive
+from azureml_replay.errors import Rejected
 from azureml_replay.model import Experiment, Omission, RunId
 from azureml_replay.progress import Progress
 from azureml_replay.selection import is_type
@@ -42,7 +44,7 @@ class RunLists:
             await for_each(missing, self._list_from_job, width)
             await self.unlisted_experiments()
         self.archive.arrange()
-        await self._list_missing_children(width)
+        await self._list_missing(width)
 
     async def _list_jobs(self) -> None:
         async with read_ahead(self.source.jobs(), 1) as pages:  # each names the next one, which comes meanwhile
@@ -77,17 +79,34 @@ class RunLists:
                 what = f"experiment {old}: its name at the source, {name}"
                 self.archive.put_omissions([Omission(RunId(""), what, STAYS_UNDER)])
 
-    async def _list_missing_children(self, width: int) -> None:
-        """List children that the list of runs left out: runs that should have some are asked; all runs if one had."""
+    async def _list_missing(self, width: int) -> None:
+        """List runs that the lists left out: parents that runs name, and children of those that should have some.
+
+        Where one was left out no list is believed any more: every run is asked for its children.
+        """
+        _, listed = self.archive.size()
+        await self._list_parents(width)
         expecting = dict.fromkeys(
             run for run, kind in self.archive.childless() if any(is_type(kind, parent) for parent in PARENT_TYPES)
         )
-        _, listed = self.archive.size()
         await for_each(expecting, self._list_below, width)
         if self.archive.size()[1] > listed:
             others = [row.id for row in self.archive.listing() if row.id not in expecting]
             await for_each(others, self._list_below, width)
+            await self.unlisted_experiments()
             self.archive.arrange()
+
+    async def _list_parents(self, width: int) -> None:
+        asked = set[RunId]()
+        while missing := [run for run in self.archive.parents_missing() if run not in asked]:
+            asked.update(missing)
+            await for_each(missing, self._list_parent, width)
+
+    async def _list_parent(self, name: RunId) -> None:
+        """List one, which the source may have no more."""
+        with suppress(Rejected):  # an id that it does not take is none of a run that it has
+            run = await self.source.run(name)
+            self.archive.put_listed([run] if run is not None else [])
 
     async def unlisted_experiments(self) -> None:
         """List experiments, with their runs, that runs name and the service's list left out (archived ones may be)."""

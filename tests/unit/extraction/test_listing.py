@@ -16,7 +16,8 @@ class OnlyJobs:
     """A source whose experiments list no runs, or a few: the others are found by asking for children."""
 
     def __init__(self, root: str, below: Mapping[str, Sequence[str]], listed: Sequence[Run] = ()) -> None:
-        self.root, self.below, self.listed, self.asked = root, below, listed, list[str]()
+        self.root, self.below, self.listed = root, below, listed
+        self.asked, self.sought = list[str](), list[str]()
 
     async def experiments(self) -> AsyncIterator[Sequence[Experiment]]:
         yield [Experiment(id="1", name="e")]
@@ -29,7 +30,9 @@ class OnlyJobs:
         yield [Job(RunId(self.root), {"name": self.root})]
 
     async def run(self, run: RunId) -> Run | None:
-        return Run(id=run, experiment="e", status="Completed")
+        self.sought.append(run)
+        parents = [above for above, below in self.below.items() if run in below]
+        return None if run == "gone" else Run(id=run, parent=next(map(RunId, parents), None), experiment="e")
 
     async def children(self, run: RunId) -> AsyncIterator[Sequence[Run]]:
         self.asked.append(run)
@@ -80,3 +83,22 @@ async def test_where_none_was_left_out_only_runs_that_should_have_children_are_a
         await RunLists(source, archive, SILENT).all(width=2)  # type: ignore[arg-type]
 
     assert source.asked == ["p"]
+
+
+async def test_a_parent_that_no_list_has_is_asked_for_and_then_every_run_is(tmp_path: Path) -> None:
+    """One that the source has no more is sought once; its child stays a root."""
+    below = {"p": ["p1", "p2"], "p1": ["p11"], "p2": ["p21"]}
+    runs = [Run(id=RunId(one), parent=RunId(parent), experiment="e") for one, parent in (("p11", "p1"), ("x", "gone"))]
+    source = OnlyJobs("p11", below, runs)
+    with Archive.create(tmp_path / "archive", azure_place("sub", "group", "source")) as archive:
+        await RunLists(source, archive, SILENT).all(width=2)  # type: ignore[arg-type]
+
+        assert {row.id: (row.unit, row.depth) for row in archive.listing()} == {
+            "p": ("p", 0),
+            "p1": ("p", 1),
+            "p2": ("p", 1),
+            "p11": ("p", 2),
+            "p21": ("p", 2),
+            "x": ("x", 0),
+        }
+    assert sorted(source.sought) == ["gone", "p", "p1"]
