@@ -324,7 +324,7 @@ class Crew:
                 self._fail(
                     Unavailable(
                         f"workers were lost again and again at the same runs (of job {portion.units[0]} and others, "
-                        f"the last one: {lost}): run the same command again to continue"
+                        f"the last one: {lost})"
                     )
                 )
             until = None if lost.reaped else self.clock() + TERM_S + GIVEN_AGAIN_AFTER_S
