@@ -138,7 +138,9 @@ async def extract(
     choice = choose(archive.listing(), selection)
     listed, total = archive.size()
     archive.select(choice.runs(archive.listing()))
-    archive.put_omissions([Omission(row.id, "run", "cut by --depth") for row in archive.listing() if choice.cuts(row)])
+    if selection.depth is not None:
+        cut = (row.id for row in archive.listing() if choice.cuts(row))
+        archive.put_omissions([Omission(run, "run", "cut by --depth") for run in cut])
     if isinstance(choice, Choice):
         archive.leave_out(choice.left)
     archive.forget_unselected()
